@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"tarn/index"
+	"tarn/internal/dataset"
+)
+
+// result is what a verb found or did: text for people, and by its struct tags JSON.
+type result interface {
+	Text(p *printer)
+}
+
+// rower is a result that --jsonl prints row by row.
+type rower interface {
+	Rows(yield func(any) bool)
+}
+
+// show prints a result in the form that was asked for.
+func (a *app) show(verb string, r result) error {
+	a.endProgress()
+	switch {
+	case a.jsonl:
+		enc := json.NewEncoder(a.Out)
+		enc.SetEscapeHTML(false)
+		var err error
+		if rows, ok := r.(rower); ok {
+			rows.Rows(func(row any) bool { err = enc.Encode(row); return err == nil })
+			return err
+		}
+		return enc.Encode(r)
+	case a.json:
+		return a.showJSON(verb, r)
+	case a.quiet:
+		return nil
+	}
+	p := &printer{w: a.Out, app: a}
+	r.Text(p)
+	return p.err
+}
+
+// showJSON prints one document, with its schema as the first field.
+func (a *app) showJSON(verb string, r result) error {
+	b, err := marshal(r)
+	if err != nil {
+		return err
+	}
+	head := fmt.Sprintf(`{"schema":"tarn.%s/1"`, verb)
+	if string(b) != "{}" {
+		head += ","
+	}
+	_, err = fmt.Fprintf(a.Out, "%s%s\n", head, b[1:])
+	return err
+}
+
+func marshal(v any) ([]byte, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
+}
+
+// jsonPath is a path in JSON: as it is, or as manifests quote it where it is not UTF-8 or has control characters.
+type jsonPath string
+
+func (p jsonPath) MarshalJSON() ([]byte, error) { return marshal(index.Quote(string(p))) }
+
+// problem is a dataset.Problem in JSON.
+type problem struct {
+	Path  jsonPath `json:"path"`
+	Side  string   `json:"side"`
+	Error string   `json:"error"`
+	Hint  string   `json:"hint,omitempty"`
+}
+
+func problems(ps []dataset.Problem) []problem {
+	out := make([]problem, len(ps))
+	for i, p := range ps {
+		out[i] = problem{jsonPath(p.String()), p.Side, errorText(p.Err), hintOf(p.Err)}
+	}
+	return out
+}
+
+const shownProblems = 20
+
+// tell prints problems to stderr, the first ones of many; --json has all.
+func (a *app) tell(ps []dataset.Problem) {
+	if a.json || a.jsonl {
+		return
+	}
+	a.endProgress()
+	hints := map[string]bool{}
+	for i, p := range ps {
+		if i == shownProblems {
+			fmt.Fprintf(a.Err, "  … and %s more; --json lists all\n", count(int64(len(ps)-i)))
+			break
+		}
+		side := ""
+		if p.Side != "" {
+			side = " (" + p.Side + ")"
+		}
+		fmt.Fprintf(a.Err, "  %s%s: %s\n", index.Quote(p.String()), side, errorText(p.Err))
+		if h := hintOf(p.Err); h != "" && !hints[h] {
+			hints[h] = true
+			fmt.Fprintf(a.Err, "    try: %s\n", h)
+		}
+	}
+}
+
+// printer writes text for people and remembers the first error.
+type printer struct {
+	w   io.Writer
+	app *app
+	err error
+}
+
+func (p *printer) f(format string, args ...any) {
+	if _, err := fmt.Fprintf(p.w, format, args...); err != nil && p.err == nil {
+		p.err = err
+	}
+}
+
+func (p *printer) paint(color, s string) string { return p.app.paint(p.app.OutTTY, color, s) }
+
+// path is a path of the repository as the user would type it.
+func (p *printer) path(name string) string {
+	s := p.app.rel(name)
+	if strings.HasSuffix(name, "/") && !strings.HasSuffix(s, "/") {
+		s += "/"
+	}
+	return index.Quote(s)
+}
+
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	dim    = "2"
+	bold   = "1"
+)
+
+// paint colors s if the stream is a terminal that wants it.
+func (a *app) paint(tty bool, color, s string) string {
+	on := tty && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
+	switch a.color {
+	case colorAlways:
+		on = true
+	case colorNever:
+		on = false
+	}
+	if !on {
+		return s
+	}
+	return "\x1b[" + color + "m" + s + "\x1b[0m"
+}
+
+// count writes a number with separators: 12,345.
+func count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// many writes a number with its noun: "1 file", "2 files".
+func many(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "y") {
+		return count(n) + " " + strings.TrimSuffix(noun, "y") + "ies"
+	}
+	return count(n) + " " + noun + "s"
+}
+
+// size writes bytes: 812 B, 1.4 KiB, 23 MiB.
+func size(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, unit := float64(n), ""
+	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
+		if v /= 1024; v < 1000 {
+			break
+		}
+	}
+	if v < 9.95 {
+		return fmt.Sprintf("%.1f %s", v, unit)
+	}
+	return fmt.Sprintf("%.0f %s", v, unit)
+}
+
+// seconds writes a duration for people.
+func seconds(s float64) string {
+	switch d := time.Duration(s * float64(time.Second)); {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	default:
+		return d.Round(time.Second).String()
+	}
+}
+
+// rate writes bytes a second, or nothing where that says nothing.
+func rate(n int64, s float64) string {
+	if s < 0.001 || n < 1<<16 {
+		return ""
+	}
+	return ", " + size(int64(float64(n)/s)) + "/s"
+}

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"tarn/internal/dataset"
+)
+
+type transferResult struct {
+	Versions int       `json:"versions"`
+	UpToDate int       `json:"up_to_date"`
+	Files    int64     `json:"files"`
+	Bytes    int64     `json:"bytes"`
+	Reused   int64     `json:"bytes_reused"`
+	Sent     int64     `json:"bytes_transferred"`
+	Requests int64     `json:"requests"`
+	DryRun   bool      `json:"dry_run"`
+	Seconds  float64   `json:"seconds"`
+	Problems []problem `json:"problems"`
+	verb     string    // pushed, fetched
+}
+
+func transferView(verb string, t *dataset.TransferResult) *transferResult {
+	return &transferResult{t.Versions, t.UpToDate, t.Files, t.Bytes, t.Reused, t.Sent, t.Requests, t.DryRun, t.Seconds, problems(t.Problems), verb}
+}
+
+// Text says what moved, in one line.
+func (t *transferResult) Text(p *printer) {
+	switch {
+	case t.DryRun:
+		p.f("%s, %s would be %s\n", many(t.Files, "file"), size(t.Bytes), t.verb)
+	case t.Versions == 0 && len(t.Problems) == 0:
+		p.f("No datasets here.\n")
+	case t.Versions == t.UpToDate && len(t.Problems) == 0:
+		p.f("Everything is up to date (%s, %s).\n", many(int64(t.Versions), "version"), many(t.Requests, "request"))
+	default:
+		p.f("%s %s, %s (%s over the wire, %s reused)\n", many(t.Files, "file"), t.verb, size(t.Bytes), size(t.Sent), size(t.Reused))
+		p.f("%s\n", p.paint(dim, many(t.Requests, "request")+" in "+seconds(t.Seconds)+rate(t.Sent, t.Seconds)))
+	}
+}
+
+func (a *app) selectionFlags(cmd *cobra.Command, s *dataset.Selection, remote *string) {
+	f := cmd.Flags()
+	f.StringVarP(remote, "remote", "r", "", "`NAME` of the remote (default: the dataset's, or yours)")
+	f.IntVarP(&a.jobs, "jobs", "j", 0, "transfers at once (default: transfer.jobs, or 6)")
+	if s != nil {
+		f.StringArrayVar(&s.Revs, "rev", nil, "the manifests of the commit `REV`, not of the work tree")
+		f.BoolVar(&s.AllBranches, "all-branches", false, "the manifests of all branches")
+		f.BoolVar(&s.AllTags, "all-tags", false, "the manifests of all tags")
+	}
+}
+
+func (a *app) pushCommand() *cobra.Command {
+	var o dataset.PushOptions
+	cmd := verb{
+		use: "push [PATH…]", group: "remote",
+		short: "Bring datasets to the remote",
+		long: `Sends what the remote lacks of the manifests in the work tree, and then marks
+the versions as pushed. Without changes that is one request a dataset. An
+interrupted push goes on where it was. --verify looks at every page and pack,
+also of versions that were pushed, and heals what is missing.`,
+		example: "  tarn push\n  tarn push data -r backup\n  tarn push --all-branches --all-tags\n  tarn push --dry-run",
+		codes:   []int{exitIncomplete, exitRefused, exitCorrupt},
+	}.command(func(ctx context.Context, args []string) error {
+		o.Paths = args
+		r, err := a.open(ctx)
+		if err != nil {
+			return err
+		}
+		res, err := r.Push(ctx, o)
+		return a.showTransfer("push", "pushed", res, err)
+	})
+	a.selectionFlags(cmd, &o.Selection, &o.Remote)
+	cmd.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "count what would be sent")
+	cmd.Flags().BoolVar(&o.Verify, "verify", false, "look at everything on the remote, and heal it")
+	return cmd
+}
+
+func (a *app) showTransfer(verb, past string, res *dataset.TransferResult, err error) error {
+	if res == nil {
+		return err
+	}
+	a.tell(res.Problems)
+	if serr := a.show(verb, transferView(past, res)); err == nil {
+		err = serr
+	}
+	return err
+}
+
+func (a *app) fetchCommand() *cobra.Command {
+	var o dataset.FetchOptions
+	cmd := verb{
+		use: "fetch [PATH…]", group: "remote",
+		short: "Bring the bytes of datasets into the cache",
+		long: `Gets what the cache lacks, and checks every byte. The workspace stays as it is;
+"tarn checkout" or "tarn pull" changes it. What can be had is had even where
+something is missing.`,
+		example: "  tarn fetch\n  tarn fetch data/2024 --rev v1.2\n  tarn fetch --dry-run",
+		codes:   []int{exitIncomplete, exitCorrupt},
+	}.command(func(ctx context.Context, args []string) error {
+		o.Paths = args
+		r, err := a.open(ctx)
+		if err != nil {
+			return err
+		}
+		res, err := r.Fetch(ctx, o)
+		return a.showTransfer("fetch", "fetched", res, err)
+	})
+	a.selectionFlags(cmd, &o.Selection, &o.Remote)
+	cmd.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "count what would be fetched")
+	return cmd
+}
+
+type pullResult struct {
+	Fetch    *transferResult `json:"fetch"`
+	Checkout *checkoutResult `json:"checkout,omitempty"`
+}
+
+func (a *app) pullCommand() *cobra.Command {
+	var f dataset.FetchOptions
+	var c dataset.CheckoutOptions
+	cmd := verb{
+		use: "pull [PATH…]", group: "remote",
+		short: "Fetch, then check out",
+		long: `Brings the datasets of the work tree's manifests here, or the parts of them that
+PATH names. What can be had is had even where something is missing.`,
+		example: "  git pull && tarn pull\n  tarn pull data/2024",
+		codes:   []int{exitIncomplete, exitRefused, exitCorrupt},
+	}.command(func(ctx context.Context, args []string) error {
+		f.Paths, c.Paths = args, args
+		r, err := a.open(ctx)
+		if err != nil {
+			return err
+		}
+		res, err := r.Pull(ctx, f, c)
+		if res == nil {
+			return err
+		}
+		a.tell(res.Fetch.Problems)
+		v := &pullResult{Fetch: transferView("fetched", res.Fetch)}
+		if res.Checkout != nil {
+			a.tell(res.Checkout.Problems)
+			v.Checkout = checkoutView(res.Checkout)
+		}
+		if serr := a.show("pull", v); err == nil {
+			err = serr
+		}
+		return err
+	})
+	a.selectionFlags(cmd, nil, &f.Remote)
+	addCheckoutFlags(cmd, &c)
+	cmd.Flags().BoolVarP(&f.DryRun, "dry-run", "n", false, "count what would be fetched")
+	return cmd
+}
+
+// Text is that of fetch and of checkout.
+func (r *pullResult) Text(p *printer) {
+	r.Fetch.Text(p)
+	if r.Checkout != nil {
+		r.Checkout.Text(p)
+	}
+}

@@ -1,0 +1,124 @@
+package vcs
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// catFile is one long-lived git cat-file.
+type catFile struct {
+	mu  sync.Mutex
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// Contents is the bytes of an object: an id, or REV:PATH with a path from the root. One of more than max bytes is an error; one that is not there ErrNotFound.
+func (r *Repo) Contents(ctx context.Context, name string, max int64) ([]byte, error) {
+	if strings.ContainsAny(name, "\n\x00") {
+		return r.contentsOnce(ctx, name, max)
+	}
+	r.cat.mu.Lock()
+	defer r.cat.mu.Unlock()
+	if err := r.startCat(); err != nil {
+		return nil, err
+	}
+	process := r.cat.cmd.Process
+	stop := context.AfterFunc(ctx, func() { process.Kill() })
+	b, err := r.cat.read(name, max)
+	if !stop() || err != nil && !errors.Is(err, ErrNotFound) {
+		r.stopCat() // its output may be half read
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return b, err
+}
+
+// contentsOnce is for names that the line protocol can't carry.
+func (r *Repo) contentsOnce(ctx context.Context, name string, max int64) ([]byte, error) {
+	out, err := r.run(ctx, "cat-file", "blob", name)
+	if exitCode(err) > 0 {
+		return nil, fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
+	if err == nil && int64(len(out)) > max {
+		err = fmt.Errorf("%s has more than %d bytes", name, max)
+	}
+	return out, err
+}
+
+// startCat starts it without a context: it lives until Close.
+func (r *Repo) startCat() error {
+	if r.cat.cmd != nil {
+		return nil
+	}
+	cmd := r.command(context.Background(), r.dir(), "cat-file", "--batch")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return gitError(err, []string{"cat-file"}, "")
+	}
+	r.cat.cmd, r.cat.in, r.cat.out = cmd, in, bufio.NewReaderSize(out, 64<<10)
+	return nil
+}
+
+func (c *catFile) read(name string, max int64) ([]byte, error) {
+	if _, err := io.WriteString(c.in, name+"\n"); err != nil {
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	line, err := c.out.ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	line = strings.TrimSuffix(line, "\n")
+	if strings.HasSuffix(line, " missing") || strings.HasSuffix(line, " ambiguous") || strings.HasSuffix(line, " submodule") {
+		return nil, fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
+	f := strings.Fields(line)
+	if len(f) != 3 {
+		return nil, fmt.Errorf("git cat-file answered %q", line)
+	}
+	n, err := strconv.ParseInt(f[2], 10, 64)
+	if err != nil || n > max {
+		return nil, fmt.Errorf("%s has %s bytes, more than %d", name, f[2], max)
+	}
+	b := make([]byte, n+1)
+	if _, err := io.ReadFull(c.out, b); err != nil {
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	if f[1] != "blob" {
+		return nil, fmt.Errorf("%s: %w: it is a %s", name, ErrNotFound, f[1])
+	}
+	return b[:n], nil
+}
+
+func (r *Repo) stopCat() error {
+	if r.cat.cmd == nil {
+		return nil
+	}
+	r.cat.in.Close()
+	r.cat.cmd.Process.Kill()
+	r.cat.cmd.Wait()
+	r.cat.cmd = nil
+	return nil
+}
+
+// Close ends what the repository started.
+func (r *Repo) Close() error {
+	r.cat.mu.Lock()
+	defer r.cat.mu.Unlock()
+	return r.stopCat()
+}

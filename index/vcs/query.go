@@ -1,0 +1,183 @@
+package vcs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// manifestSuffix ends the names of the files that this package looks for.
+const manifestSuffix = ".tarn"
+
+// TreeFile is a file of a commit.
+type TreeFile struct {
+	Path   string // from the root of the repository
+	Object string // id, hexadecimal
+	Mode   string // as git prints it: 100644, 120000
+}
+
+// Ref is a branch or tag.
+type Ref struct {
+	Name   string // refs/heads/main
+	Commit string // hexadecimal
+}
+
+// Manifests are the *.tarn files of the work tree that are tracked, or untracked and not ignored; also tracked ones that were deleted. Sorted.
+func (r *Repo) Manifests(ctx context.Context) ([]string, error) {
+	if r.Root == "" {
+		return nil, nil
+	}
+	out, err := r.runIn(ctx, r.Root, nil, globbing, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "**/*"+manifestSuffix)
+	if err != nil {
+		return nil, err
+	}
+	names := slices.DeleteFunc(fields(out), func(n string) bool { return filepath.Base(n) == manifestSuffix })
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// ManifestsAt are the *.tarn files of a commit, sorted by path.
+func (r *Repo) ManifestsAt(ctx context.Context, commit string) ([]TreeFile, error) {
+	var files []TreeFile
+	err := r.eachField(ctx, func(line string) {
+		head, path, ok := strings.Cut(line, "\t")
+		f := strings.Fields(head)
+		if ok && len(f) == 3 && f[1] == "blob" && strings.HasSuffix(path, manifestSuffix) && filepath.Base(path) != manifestSuffix {
+			files = append(files, TreeFile{path, f[2], f[0]})
+		}
+	}, "ls-tree", "-r", "-z", "--full-tree", commit)
+	return files, err
+}
+
+// ReadRev is the commit that a revision names; ErrRev if there is none.
+func (r *Repo) ReadRev(ctx context.Context, rev string) (string, error) {
+	if strings.ContainsRune(rev, 0) {
+		return "", fmt.Errorf("%w: %q", ErrRev, rev)
+	}
+	out, err := r.run(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
+	commit := strings.TrimSpace(string(out))
+	if exitCode(err) >= 0 || strings.HasPrefix(commit, "^") { // ^rev is a set of commits
+		return "", fmt.Errorf("%w: %q", ErrRev, rev)
+	}
+	return commit, err
+}
+
+// Head is the commit that HEAD names; ok is false before the first commit.
+func (r *Repo) Head(ctx context.Context) (commit string, ok bool, err error) {
+	commit, err = r.ReadRev(ctx, "HEAD")
+	if errors.Is(err, ErrRev) {
+		return "", false, nil
+	}
+	return commit, err == nil, err
+}
+
+// Parents are the commits before a commit. A shallow clone names some that it does not have.
+func (r *Repo) Parents(ctx context.Context, commit string) ([]string, error) {
+	// The object itself, since git log hides what a shallow clone has cut off.
+	out, err := r.run(ctx, "cat-file", "commit", commit)
+	if err != nil {
+		return nil, err
+	}
+	var parents []string
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" {
+			break
+		}
+		if p, ok := strings.CutPrefix(line, "parent "); ok {
+			parents = append(parents, p)
+		}
+	}
+	return parents, nil
+}
+
+// Branches are the local branches and those of remotes.
+func (r *Repo) Branches(ctx context.Context) ([]Ref, error) {
+	return r.refs(ctx, "refs/heads/", "refs/remotes/")
+}
+
+// Tags are the tags that lead to commits.
+func (r *Repo) Tags(ctx context.Context) ([]Ref, error) { return r.refs(ctx, "refs/tags/") }
+
+func (r *Repo) refs(ctx context.Context, prefixes ...string) ([]Ref, error) {
+	out, err := r.run(ctx, append([]string{"for-each-ref", "--format=%(refname)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"}, prefixes...)...)
+	if err != nil {
+		return nil, err
+	}
+	var refs []Ref
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\x00")
+		switch {
+		case len(f) != 5:
+		case f[1] == "commit":
+			refs = append(refs, Ref{f[0], f[2]})
+		case f[3] == "commit":
+			refs = append(refs, Ref{f[0], f[4]})
+		case f[3] == "tag": // a tag of a tag, which git before 2.45 follows one step only
+			c, err := r.ReadRev(ctx, f[0])
+			if err == nil {
+				refs = append(refs, Ref{f[0], c})
+			} else if !errors.Is(err, ErrRev) {
+				return nil, err
+			}
+		}
+	}
+	return refs, nil
+}
+
+// Ignored says which of the paths (from the root) Git ignores. A tracked path is not ignored.
+func (r *Repo) Ignored(ctx context.Context, paths []string) (map[string]bool, error) {
+	var in strings.Builder
+	for _, p := range paths {
+		in.WriteString("./" + p + "\x00") // so that none is taken for pathspec magic, ":(top)x"
+	}
+	out, err := r.runIn(ctx, r.dir(), []byte(in.String()), "check-ignore", "-z", "--stdin")
+	if err != nil && exitCode(err) != 1 {
+		return nil, err
+	}
+	ignored := map[string]bool{}
+	for _, p := range fields(out) {
+		ignored[strings.TrimPrefix(p, "./")] = true
+	}
+	return ignored, nil
+}
+
+// Tracked are those of the paths (from the root) at or below which Git tracks something.
+func (r *Repo) Tracked(ctx context.Context, paths []string) ([]string, error) {
+	var tracked []string
+	for _, p := range paths {
+		out, err := r.run(ctx, "ls-files", "-z", "--cached", "--", p)
+		if err != nil {
+			return nil, err
+		}
+		if len(out) > 0 {
+			tracked = append(tracked, p)
+		}
+	}
+	return tracked, nil
+}
+
+// OriginURL is the URL of the remote "origin"; ok is false if there is none.
+func (r *Repo) OriginURL(ctx context.Context) (url string, ok bool, err error) {
+	out, err := r.run(ctx, "config", "--get", "remote.origin.url")
+	if exitCode(err) == 1 {
+		return "", false, nil
+	}
+	url = strings.TrimRight(string(out), "\n")
+	// A relative one starts at the work tree, as git fetch sees it.
+	if err == nil && isLocal(url) && !filepath.IsAbs(url) && !strings.HasPrefix(url, "file:") {
+		if abs := filepath.Join(r.dir(), url); pathExists(abs) {
+			url = abs
+		}
+	}
+	return url, err == nil, err
+}
+
+func pathExists(p string) bool {
+	_, err := os.Stat(p)
+	return err == nil
+}

@@ -1,0 +1,546 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tarn/index"
+	"tarn/index/scan"
+	"tarn/internal/durable"
+	"tarn/store/cache"
+)
+
+// CheckoutOptions say what to bring into the workspace.
+type CheckoutOptions struct {
+	Paths []string
+	Clean bool // remove untracked files, too
+	Force bool // also where it loses bytes that are not in the cache
+}
+
+// CheckedOut is what happened to one dataset.
+type CheckedOut struct {
+	Dataset string
+	Written int64 // files, links and empty directories that were made or replaced
+	Bytes   int64 // of the files
+	Removed int64
+	Same    int64 // that were as they should be
+	Kept    int64 // untracked, left alone
+}
+
+// CheckoutResult is what checkout did.
+type CheckoutResult struct {
+	Datasets []CheckedOut
+	Seconds  float64
+	Problems []Problem
+}
+
+// Checkout makes the workspace match the manifests and touches only what differs. What would lose bytes that are not in the cache is left as it is: a Problem,
+// and the error wraps ErrRefused. What the cache does not have is a Problem too (ErrIncomplete); the rest is done.
+func (r *Repo) Checkout(ctx context.Context, o CheckoutOptions) (*CheckoutResult, error) {
+	start := time.Now()
+	ts, err := r.targets(ctx, o.Paths)
+	if err != nil {
+		return nil, err
+	}
+	store, err := r.openCache()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := store.Lock(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
+	res := &CheckoutResult{}
+	for _, t := range ts {
+		c := &checkout{r: r, o: o, t: t, store: store, res: res, out: CheckedOut{Dataset: t.Dataset}, emptied: map[string]bool{}, empty: map[string]bool{}}
+		if err = c.run(ctx); err != nil {
+			break
+		}
+		res.Datasets = append(res.Datasets, c.out)
+	}
+	res.Seconds = time.Since(start).Seconds()
+	return res, checkoutOutcome(r.outcome(err, res.Problems), res.Problems)
+}
+
+// checkoutOutcome prefers "refused" to "incomplete": the user has to decide something.
+func checkoutOutcome(err error, problems []Problem) error {
+	refused := refusals(err, problems)
+	if refused == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s left alone, for what is in the workspace would be lost", ErrRefused, plural(refused, "path"))
+}
+
+// refusals counts problems that --force would solve; none where err tells something worse.
+func refusals(err error, problems []Problem) (n int) {
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, context.Canceled) {
+		return 0
+	}
+	for _, p := range problems {
+		if errors.Is(p.Err, ErrRefused) {
+			n++
+		}
+	}
+	return n
+}
+
+// checkout is that of one dataset.
+type checkout struct {
+	r     *Repo
+	o     CheckoutOptions
+	t     Target
+	store *cache.Cache
+	res   *CheckoutResult
+	out   CheckedOut
+
+	s       *survey
+	root    *durable.Root
+	next    *scan.IndexWriter
+	whole   bool
+	touched bool
+	emptied map[string]bool // directories from which something was removed
+	empty   map[string]bool // directories that the manifest has as empty
+	late    []late          // entries in whose place a directory stood when their turn came
+	changed bool            // the index differs
+	collide map[string]string
+	met     bool // there is something at the target, on some side
+
+	mu   sync.Mutex
+	dirs map[string]*openedDir
+}
+
+// late is an item that is done at the end, when what was in its way is gone.
+type late struct {
+	it  item
+	rec *scan.Record // what the index says about it then; nil: nothing
+}
+
+// action is what is to be done at one path.
+type action byte
+
+const (
+	leave action = iota
+	write
+	remove
+	refuse
+	chmod
+)
+
+// doing is an item with what is done about it.
+type doing struct {
+	item
+	act  action
+	late bool
+}
+
+func (c *checkout) problem(entry, side string, err error) {
+	if entry == "." {
+		entry = ""
+	}
+	c.res.Problems = append(c.res.Problems, Problem{c.t.Dataset, entry, side, err})
+}
+
+func (c *checkout) run(ctx context.Context) error {
+	lock, err := c.r.lock(ctx, c.t.Dataset)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if c.s, err = c.r.newSurvey(c.t); err != nil {
+		c.problem("", "workspace", err)
+		return nil
+	}
+	defer c.s.close()
+	if c.s.v == nil {
+		c.problem("", "workspace", fmt.Errorf("%w: %s is not there", ErrIncomplete, c.t.Dataset+ManifestSuffix))
+		return nil
+	}
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	defer c.closeDirs()
+	err = c.all(ctx)
+	if errors.Is(err, errNoPage) {
+		c.problem("", "cache", err)
+		err = nil
+	}
+	return err
+}
+
+// prepare checks the space and opens the place where the dataset goes.
+func (c *checkout) prepare(ctx context.Context) error {
+	abs := c.r.abs(c.t.Dataset)
+	if err := c.r.disk.MkdirAll(filepath.Dir(abs), 0o777); err != nil {
+		return err
+	}
+	if err := c.checkSpace(ctx, filepath.Dir(abs)); err != nil {
+		return err
+	}
+	var err error
+	if c.root, err = c.r.disk.OpenRoot(filepath.Dir(abs)); err != nil {
+		return err
+	}
+	c.dirs = map[string]*openedDir{}
+	return c.findCollisions(ctx)
+}
+
+func (c *checkout) closeDirs() {
+	for _, d := range c.dirs {
+		d.Close()
+	}
+	c.root.Close()
+}
+
+// checkSpace refuses before anything is written what can't fit. The sum of the manifest bounds what is needed, so that most checkouts need no second look.
+func (c *checkout) checkSpace(ctx context.Context, dir string) error {
+	free, err := durable.FreeSpace(dir)
+	if err != nil || c.o.Force || c.store.Reflinks(dir) {
+		return nil
+	}
+	if _, total := index.Totals(c.s.v.Manifest); total <= free {
+		return nil
+	}
+	rows, err := c.s.rows(ctx, c.r.anywhere(c.t.Dataset))
+	if err != nil {
+		return err
+	}
+	var need int64
+	for it, err := range rows {
+		if err != nil {
+			return err
+		}
+		if it.m != nil && (under(it.path, c.t.Prefix) || it.path == ".") && (it.w == nil || it.w.Stat.Size != it.m.Size) {
+			need += it.m.Size
+		}
+	}
+	if need <= free {
+		return nil
+	}
+	return &Hinted{fmt.Errorf("check out %s: it needs %d bytes and %d are free", c.t, need, free), "free some space, or check out a part: tarn checkout " + c.t.Dataset + "/…"}
+}
+
+func (c *checkout) nextPath() string { return c.r.indexPath(c.t.Dataset) + ".next" }
+
+func (c *checkout) all(ctx context.Context) error {
+	rows, err := c.s.rows(ctx, c.r.anywhere(c.t.Dataset))
+	if err != nil {
+		return err
+	}
+	if err := c.r.disk.MkdirAll(filepath.Dir(c.nextPath()), 0o777); err != nil {
+		return err
+	}
+	if c.next, err = scan.NewWriter(c.r.disk, c.nextPath(), c.t.Dataset); err != nil {
+		return err
+	}
+	c.whole = true
+	entries, bytes := index.Totals(c.s.v.Manifest)
+	c.r.report.Phase("checkout "+c.t.String(), entries, bytes)
+	weight := func(d *doing) int64 {
+		if d.m == nil || d.r != nil && d.w != nil && d.r.Trusted(d.w.Stat, c.s.trust) {
+			return 0
+		}
+		return d.m.Size
+	}
+	// Removing comes before looking further, since a file may stand where a directory is to be: work decides, take acts on what needs an order.
+	err = inOrder(ctx, workers(), c.doings(rows), weight, c.do, func(d *doing) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return c.take(d)
+	})
+	if err == nil {
+		err = c.finishLate(ctx)
+	}
+	if err == nil && !c.met && c.t.Prefix != "" {
+		c.problem(c.t.Prefix, "workspace", errNoPath)
+	}
+	c.removeEmptied()
+	if c.touched {
+		if serr := c.root.SyncFS(); err == nil {
+			err = serr
+		}
+	}
+	return c.keepIndex(err)
+}
+
+func (c *checkout) doings(rows func(func(row, error) bool)) func(func(doing, error) bool) {
+	items := c.s.items(rows)
+	return func(yield func(doing, error) bool) {
+		for it, err := range items {
+			if !yield(doing{item: it}, err) {
+				return
+			}
+		}
+	}
+}
+
+// do looks at one path, decides, and writes what can be written at once; by several workers.
+func (c *checkout) do(ctx context.Context, d *doing) {
+	if ctx.Err() != nil || !c.s.inside(&d.item) {
+		return
+	}
+	c.s.look(&d.item, hashOnly)
+	if d.err != nil {
+		return
+	}
+	d.act = c.decide(&d.item)
+	if d.act == write {
+		if d.err = c.collides(&d.item); d.err != nil {
+			return
+		}
+	}
+	if d.act == write || d.act == chmod {
+		if c.inTheWay(d) {
+			d.late = true
+			return
+		}
+		d.err = c.place(&d.item, d.act)
+	}
+	if d.m != nil {
+		c.r.report.Add(1, d.m.Size)
+	}
+}
+
+// inTheWay says that a directory stands where a file is to be, or a file where a directory is to be: rows that come later, or came just before, remove it.
+func (c *checkout) inTheWay(d *doing) bool {
+	if d.w != nil {
+		return false
+	}
+	info, err := os.Lstat(c.s.file(strings.TrimSuffix(d.path, "/")))
+	if err == nil {
+		return d.m.Kind != index.Dir || !info.IsDir()
+	}
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// decide says what brings the path in line with the manifest.
+func (c *checkout) decide(it *item) action {
+	switch state := stateOf(it.entry, it.base(), it.m); {
+	case state == Clean:
+		return leave
+	case it.entry == nil:
+		return write
+	case state == New && !c.o.Clean:
+		return leave
+	case !c.o.Force && (state == Diverged || !c.saved(it)):
+		return refuse // an edit that no manifest names, even if an add that did not go through left its bytes in the cache
+	case it.m == nil:
+		return remove
+	case state == ModeChanged:
+		return chmod
+	}
+	return write
+}
+
+// refusal says why a path is left alone, and what the user can do.
+func refusal(it *item) error {
+	if stateOf(it.entry, it.base(), it.m) == Diverged {
+		return &Hinted{fmt.Errorf("%w: it was changed here, and its manifest changed too", ErrRefused), "move your version out of the dataset, then tarn checkout --force"}
+	}
+	return &Hinted{fmt.Errorf("%w: its bytes are not in the cache", ErrRefused), "tarn add, to keep it, or tarn checkout --force, to lose it"}
+}
+
+// saved says that what is in the workspace can be had again.
+func (c *checkout) saved(it *item) bool {
+	if it.entry.Kind == index.Link { // its target is in the manifest that it came from, and nowhere else
+		return same(it.entry, it.base())
+	}
+	return !hasBytes(it.entry) || c.store.Has(it.entry.Digest)
+}
+
+// place writes one entry, and notes the stat that it has then.
+func (c *checkout) place(it *item, act action) error {
+	root, name := c.root, path.Base(c.t.Dataset)
+	if it.path != "." {
+		dir, base := path.Split(strings.TrimSuffix(it.path, "/"))
+		d, err := c.dir(strings.TrimSuffix(dir, "/"))
+		if err != nil {
+			return err
+		}
+		defer c.leaveDir(d)
+		root, name = d.Root, base
+	}
+	if err := c.put(root, name, it.m, act, it.w); err != nil {
+		return err
+	}
+	info, err := root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	it.stat, it.entry, it.fresh = scan.StatOf(info), it.m, true
+	return nil
+}
+
+func (c *checkout) put(root *durable.Root, name string, m *index.Entry, act action, w *scan.File) error {
+	if act == chmod {
+		return root.Chmod(name, durable.WorkMode(m.Kind == index.Exec))
+	}
+	if w != nil && w.Kind == index.Dir && m.Kind != index.Dir {
+		if err := root.Remove(name); err != nil {
+			return err
+		}
+	}
+	switch m.Kind {
+	case index.Dir:
+		err := root.Mkdir(name, 0o777)
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	case index.Link:
+		return root.Symlink(filepath.FromSlash(m.Target), name)
+	}
+	return c.store.Checkout(m.Digest, m.Size, m.Kind == index.Exec, root, name)
+}
+
+// take does, in order, what was left to it, and writes the index.
+func (c *checkout) take(d *doing) error {
+	it := &d.item
+	if it.m != nil && it.m.Kind == index.Dir {
+		c.empty[strings.TrimSuffix(it.path, "/")] = true
+	}
+	c.met = c.met || c.s.inside(&d.item)
+	switch {
+	case !c.s.inside(it):
+		return c.record(it)
+	case d.err != nil:
+		c.failed(it)
+		return c.record(it)
+	case d.act == leave:
+		c.left(it)
+	case d.act == refuse:
+		c.problem(it.path, "workspace", refusal(it))
+	case d.act == remove:
+		return c.remove(it)
+	case d.late:
+		// The index is written in order, so its record is put there when all else is done.
+		c.late = append(c.late, late{it: *it, rec: it.r})
+		return nil
+	default:
+		c.touched, c.changed = true, true
+		c.out.Written++
+		c.out.Bytes += it.m.Size
+	}
+	return c.record(it)
+}
+
+func (c *checkout) left(it *item) {
+	switch {
+	case it.m != nil:
+		c.out.Same++
+	case it.entry != nil:
+		c.out.Kept++
+	}
+}
+
+func (c *checkout) failed(it *item) {
+	err := it.err
+	side := "workspace"
+	if isMissing(err) {
+		side = "cache"
+		if !isCorrupt(err) {
+			err = &Hinted{fmt.Errorf("%w from the cache", ErrIncomplete), "tarn pull"}
+		}
+	}
+	c.problem(it.path, side, err)
+}
+
+// remove deletes what the manifest does not have.
+func (c *checkout) remove(it *item) error {
+	c.touched, c.changed = true, true
+	rel := strings.TrimSuffix(it.path, "/")
+	name := path.Join(path.Base(c.t.Dataset), rel)
+	if it.entry.Kind == index.Dir {
+		c.emptied[rel] = true // at the end, for something may be in it by now
+	} else if err := c.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		it.err = err
+		c.failed(it)
+		return c.record(it)
+	}
+	c.out.Removed++
+	for d := path.Dir(rel); d != "."; d = path.Dir(d) {
+		c.emptied[d] = true
+	}
+	return nil
+}
+
+// removeEmptied removes directories that hold nothing any more, deepest first, but for those that the manifest has as empty.
+func (c *checkout) removeEmptied() {
+	dirs := sortedKeys(c.emptied)
+	slices.Reverse(dirs)
+	for _, d := range dirs {
+		if !c.empty[d] {
+			c.removeDir(d)
+		}
+	}
+	clear(c.emptied) // a file may stand there from now on
+}
+
+// removeDir removes a directory of the dataset, or with "" the dataset's own; it stays where something is left in it.
+func (c *checkout) removeDir(d string) {
+	c.forgetDir(d)
+	name := path.Join(path.Base(c.t.Dataset), d)
+	entries, err := c.root.ReadDir(name)
+	if err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.IsDir() || !durable.IsTemp(e.Name()) }) {
+		return
+	}
+	for _, e := range entries { // what an interruption left; nobody else writes here
+		c.root.Remove(path.Join(name, e.Name()))
+	}
+	c.root.Remove(name)
+}
+
+// removeHollow removes a directory that holds nothing but such directories, which an interruption may leave.
+func (c *checkout) removeHollow(d string) {
+	entries, err := c.root.ReadDir(path.Join(path.Base(c.t.Dataset), d))
+	if err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && !durable.IsTemp(e.Name()) }) {
+		return
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			c.removeHollow(path.Join(d, e.Name()))
+		}
+	}
+	c.removeDir(d)
+}
+
+// finishLate does what had something in its way, after that is gone.
+func (c *checkout) finishLate(ctx context.Context) error {
+	if len(c.late) > 0 {
+		c.removeEmptied()
+		if c.s.v.Form == index.FormFile {
+			c.removeDir("")
+		}
+	}
+	for i := range c.late {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		it := &c.late[i].it
+		if it.m.Kind != index.Dir {
+			c.removeHollow(it.path)
+		}
+		if err := c.place(it, write); err != nil {
+			it.err = err
+			c.failed(it)
+			c.whole = false
+			continue
+		}
+		rec := it.record(it.m)
+		c.late[i].rec = &rec
+		c.touched, c.changed = true, true
+		c.out.Written++
+		c.out.Bytes += it.m.Size
+	}
+	return nil
+}

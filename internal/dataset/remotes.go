@@ -1,0 +1,181 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tarn/internal/config"
+)
+
+// RemoteInfo is a remote as it is configured.
+type RemoteInfo struct {
+	Name    string
+	URL     string // without secrets
+	Default bool
+	Level   string // where its URL is set: system, user, repository, local
+}
+
+// Remotes lists the configured remotes by name.
+func (r *Repo) Remotes() []RemoteInfo {
+	def, _ := r.remoteFor("", "")
+	var infos []RemoteInfo
+	names := r.cfg.Subsections("remote")
+	slices.Sort(names)
+	for _, n := range names {
+		url, origin, ok := r.cfg.Get("remote", n, "url")
+		if ok {
+			infos = append(infos, RemoteInfo{n, config.RedactURL(url), n == def, origin.Level.String()})
+		}
+	}
+	return infos
+}
+
+// Remote is one of them.
+func (r *Repo) Remote(name string) (RemoteInfo, error) {
+	for _, i := range r.Remotes() {
+		if i.Name == name {
+			return i, nil
+		}
+	}
+	return RemoteInfo{}, &Hinted{fmt.Errorf("%w: there is no remote %q", ErrUsage, name), "tarn remote list"}
+}
+
+// AddRemote sets a remote up; the first one becomes the default. A relative path is written relative to the root of the repository.
+func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool) (RemoteInfo, error) {
+	if err := checkRemoteName(name); err != nil {
+		return RemoteInfo{}, err
+	}
+	if _, err := r.Remote(name); err == nil {
+		return RemoteInfo{}, &Hinted{fmt.Errorf("%w: there is a remote %q already", ErrUsage, name), "tarn remote remove " + name}
+	}
+	url, err := r.remoteURL(url)
+	if err != nil {
+		return RemoteInfo{}, err
+	}
+	first := len(r.Remotes()) == 0
+	e := r.editor(level)
+	if err := r.disk.MkdirAll(filepath.Dir(e.Path), 0o777); err != nil {
+		return RemoteInfo{}, err
+	}
+	if err := e.Set("remote", name, "url", url); err != nil {
+		return RemoteInfo{}, err
+	}
+	if first || makeDefault {
+		if err := e.Set("core", "", "remote", name); err != nil {
+			return RemoteInfo{}, err
+		}
+	}
+	if err := r.loadConfig(); err != nil {
+		return RemoteInfo{}, err
+	}
+	return r.Remote(name)
+}
+
+func checkRemoteName(name string) error {
+	for _, c := range name {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", c) {
+			return fmt.Errorf("%w: remote name %q: letters, digits, '-', '_' and '.' only", ErrUsage, name)
+		}
+	}
+	if name == "" || strings.HasPrefix(name, "-") {
+		return fmt.Errorf("%w: remote name %q", ErrUsage, name)
+	}
+	return nil
+}
+
+// remoteURL checks a URL, and writes a path relative to where the user stands relative to the root, or absolute if it is outside.
+func (r *Repo) remoteURL(raw string) (string, error) {
+	if _, err := r.localRemote(raw); err != nil || strings.Contains(raw, "://") || filepath.IsAbs(raw) {
+		return raw, err
+	}
+	abs := filepath.Join(r.root, filepath.FromSlash(r.prefix), raw)
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		return "", fmt.Errorf("%w: %s is not a directory", ErrUsage, raw)
+	}
+	rel, err := filepath.Rel(r.root, abs)
+	if err != nil {
+		return "", err
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+// levelsOf are the levels, strongest first, at which anything of the remote is set.
+func (r *Repo) levelsOf(name string) []config.Level {
+	var ls []config.Level
+	for _, e := range r.cfg.All() {
+		if e.Section == "remote" && e.Sub == name && !slices.Contains(ls, e.Origin.Level) {
+			ls = append(ls, e.Origin.Level)
+		}
+	}
+	slices.Reverse(ls)
+	return ls
+}
+
+// RemoveRemote forgets a remote; what is on it stays there.
+func (r *Repo) RemoveRemote(name string) error {
+	if _, err := r.Remote(name); err != nil {
+		return err
+	}
+	for _, l := range r.levelsOf(name) {
+		if err := r.editor(l).RemoveSection("remote", name); err != nil {
+			return err
+		}
+	}
+	return r.moveDefault(name, "")
+}
+
+// RenameRemote gives a remote another name.
+func (r *Repo) RenameRemote(old, name string) error {
+	if _, err := r.Remote(old); err != nil {
+		return err
+	}
+	if err := checkRemoteName(name); err != nil {
+		return err
+	}
+	if _, err := r.Remote(name); err == nil {
+		return fmt.Errorf("%w: there is a remote %q already", ErrUsage, name)
+	}
+	for _, l := range r.levelsOf(old) {
+		if err := r.editor(l).RenameSection("remote", old, name); err != nil {
+			return err
+		}
+	}
+	return r.moveDefault(old, name)
+}
+
+// moveDefault changes core.remote where it names a remote that went away.
+func (r *Repo) moveDefault(old, name string) error {
+	for _, e := range r.cfg.All() {
+		if e.Section != "core" || e.Key != "remote" || e.Value != old {
+			continue
+		}
+		ed, err := r.editor(e.Origin.Level), error(nil)
+		if name == "" {
+			err = ed.Unset("core", "", "remote")
+		} else {
+			err = ed.Set("core", "", "remote", name)
+		}
+		if err != nil && !errors.Is(err, config.ErrNotSet) {
+			return err
+		}
+	}
+	return r.loadConfig()
+}
+
+// DefaultRemote makes a remote the default, at the level at which one is set or else at the given one.
+func (r *Repo) DefaultRemote(name string, level config.Level) (RemoteInfo, error) {
+	if _, err := r.Remote(name); err != nil {
+		return RemoteInfo{}, err
+	}
+	if err := r.editor(level).Set("core", "", "remote", name); err != nil {
+		return RemoteInfo{}, err
+	}
+	if err := r.loadConfig(); err != nil {
+		return RemoteInfo{}, err
+	}
+	return r.Remote(name)
+}

@@ -1,0 +1,254 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"tarn/index/scan"
+	"tarn/index/vcs"
+	"tarn/internal/config"
+	"tarn/internal/durable"
+	"tarn/store/blob"
+	"tarn/store/cache"
+	"tarn/store/digest"
+)
+
+// Options say where and how verbs work; the caller fills them from flags and environment.
+type Options struct {
+	Dir          string        // where the user stands; empty: the process's directory
+	SystemConfig string        // path of the system's configuration
+	UserConfig   string        // path of the user's
+	Env          []string      // environment for git; nil: the process's
+	Machine      string        // what tells this machine from others, for the identity of local paths
+	Jobs         int           // transfers at once; 0: as configured
+	Disk         *durable.Disk // nil: the real disk
+	Report       Reporter      // nil: silent
+
+	wrapBucket func(blob.Bucket) blob.Bucket // for tests: goes around a remote's bucket, outside of the retries
+}
+
+// Repo is an opened repository. A verb is a method of it; verbs are run one after the other.
+type Repo struct {
+	o      Options
+	disk   *durable.Disk
+	report Reporter
+	git    *vcs.Repo
+	cfg    *config.Config
+	root   string // of the work tree, absolute, symlinks resolved
+	prefix string // of Dir below root, slashes, "" at the root
+	common string // what worktrees share: cache, local configuration, ledgers
+	own    string // of this worktree: stat indexes
+	store  *cache.Cache
+
+	connMu sync.Mutex
+	conns  connections
+}
+
+// ManifestSuffix ends the name of a manifest: data/ is tracked by data.tarn.
+const ManifestSuffix = ".tarn"
+
+// ErrNoRepo says that there is no repository that tarn can work in.
+var ErrNoRepo = fmt.Errorf("%w: not in a Git repository", ErrUsage)
+
+// Open finds the repository that Dir is in.
+func Open(ctx context.Context, o Options) (*Repo, error) {
+	if o.Report == nil {
+		o.Report = Silent{}
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: there is no directory %s", ErrUsage, o.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := vcs.Open(ctx, dir, vcs.Options{Env: o.Env})
+	if errors.Is(err, vcs.ErrNotRepo) {
+		return nil, &Hinted{ErrNoRepo, "git init"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &Repo{o: o, disk: o.Disk, report: o.Report, git: g, root: g.Root}
+	r.common, r.own = filepath.Join(g.CommonDir, "tarn"), filepath.Join(g.GitDir, "tarn")
+	if g.Root != "" {
+		rel, err := filepath.Rel(g.Root, dir)
+		if err != nil {
+			return nil, err
+		}
+		if r.prefix = filepath.ToSlash(rel); r.prefix == "." {
+			r.prefix = ""
+		}
+	}
+	return r, r.loadConfig()
+}
+
+func (r *Repo) loadConfig() error {
+	c, err := config.Load(r.configPaths())
+	if err != nil {
+		return fmt.Errorf("%w: read configuration: %w", ErrUsage, err)
+	}
+	for _, w := range c.Warnings() {
+		r.report.Warn(w.Origin.String(), w.Name+": "+w.Message)
+	}
+	r.cfg = c
+	return nil
+}
+
+func (r *Repo) configPaths() (p config.Paths) {
+	p[config.System], p[config.User] = r.o.SystemConfig, r.o.UserConfig
+	p[config.Local] = filepath.Join(r.common, "config")
+	if r.root != "" {
+		p[config.Repository] = config.RepositoryPath(r.root)
+	}
+	return p
+}
+
+// Close releases what the verbs opened.
+func (r *Repo) Close() error {
+	err := errors.Join(r.closeConns(), r.git.Close())
+	if r.store != nil {
+		err = errors.Join(err, r.store.Close())
+	}
+	return err
+}
+
+// Root is the top of the work tree, an absolute path.
+func (r *Repo) Root() string { return r.root }
+
+// openCache opens the local store, and makes it if it is not there.
+func (r *Repo) openCache() (*cache.Cache, error) {
+	if r.store != nil {
+		return r.store, nil
+	}
+	o := cache.Options{}
+	if links, _, ok := r.cfg.Get("cache", "", "link"); ok {
+		for l := range strings.SplitSeq(links, ",") {
+			o.Links = append(o.Links, strings.TrimSpace(l))
+		}
+	}
+	if shared, _, _ := r.cfg.Get("cache", "", "shared"); shared == "group" {
+		o.Group = true
+	}
+	c, err := cache.Open(r.disk, r.cacheDir(), o)
+	if err != nil {
+		return nil, fmt.Errorf("open cache: %w", err)
+	}
+	r.store = c
+	return c, nil
+}
+
+// cacheDir is <git-common-dir>/tarn/cache, or cache.dir: absolute, ~/… or relative to the root of the work tree.
+func (r *Repo) cacheDir() string {
+	dir, _, ok := r.cfg.Get("cache", "", "dir")
+	switch {
+	case !ok || dir == "":
+		return filepath.Join(r.common, "cache")
+	case filepath.IsAbs(dir):
+		return dir
+	case strings.HasPrefix(dir, "~/"):
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, dir[2:])
+		}
+	}
+	return filepath.Join(r.root, dir)
+}
+
+// abs is the absolute path of a slash path below the root.
+func (r *Repo) abs(name string) string { return filepath.Join(r.root, filepath.FromSlash(name)) }
+
+// rel is the slash path below the root of what the user wrote, without following symlinks in its last element.
+func (r *Repo) rel(arg string) (string, error) {
+	p := arg
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(r.root, filepath.FromSlash(r.prefix), p)
+	}
+	p = filepath.Clean(p)
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil && p != r.root {
+		p = filepath.Join(dir, filepath.Base(p))
+	}
+	rel, err := filepath.Rel(r.root, p)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", fmt.Errorf("%w: %s is outside the repository %s", ErrUsage, arg, r.root)
+	}
+	if rel = filepath.ToSlash(rel); rel == "." {
+		return "", nil
+	}
+	return rel, nil
+}
+
+// jobs is how many transfers run at once.
+func (r *Repo) jobs() int {
+	if r.o.Jobs > 0 {
+		return r.o.Jobs
+	}
+	if n, ok, err := r.cfg.GetInt("transfer", "", "jobs"); ok && err == nil {
+		return int(n)
+	}
+	return 6
+}
+
+func workers() int { return max(2, runtime.GOMAXPROCS(0)) }
+
+// trust says which parts of a stat count.
+func (r *Repo) trust() scan.Trust {
+	t := scan.Trust{CTime: true}
+	if v, ok, err := r.cfg.GetBool("index", "", "trustCtime"); ok && err == nil {
+		t.CTime = v
+	}
+	if v, _, _ := r.cfg.Get("index", "", "checkStat"); v != "" {
+		t.CheckStat = scan.CheckStat(v)
+	}
+	return t
+}
+
+// indexPath is where the stat index of a dataset is.
+func (r *Repo) indexPath(dataset string) string {
+	return filepath.Join(r.own, "index", datasetID(dataset))
+}
+
+func datasetID(dataset string) string { return digest.Sum([]byte(dataset)).String()[:32] }
+
+// lock keeps other processes of tarn from changing the dataset at the same time.
+func (r *Repo) lock(ctx context.Context, dataset string) (*durable.Lock, error) {
+	dir := filepath.Join(r.own, "lock")
+	if err := r.disk.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	l, err := r.disk.Lock(ctx, filepath.Join(dir, datasetID(dataset)), false)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", dataset, err)
+	}
+	return l, nil
+}
+
+// tryLock is lock without waiting.
+func (r *Repo) tryLock(dataset string) (*durable.Lock, error) {
+	dir := filepath.Join(r.own, "lock")
+	if err := r.disk.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	return r.disk.TryLock(filepath.Join(dir, datasetID(dataset)), false)
+}
+
+// openIndex opens a dataset's stat index; one that is missing or broken is as none.
+func (r *Repo) openIndex(dataset string) *scan.Index {
+	idx, err := scan.Open(r.indexPath(dataset))
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.report.Warn(dataset, "its index can't be read and is made anew: "+err.Error())
+		}
+		return nil
+	}
+	return idx
+}

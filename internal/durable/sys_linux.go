@@ -1,0 +1,49 @@
+package durable
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// syncsFS: SyncFS makes all files durable at once, so that a RootFile need not be synced by itself.
+const syncsFS = true
+
+func syncFS(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		return &os.PathError{Op: "syncfs", Path: path, Err: err}
+	}
+	return nil
+}
+
+func clone(t *temp, src *os.File) error {
+	err := unix.IoctlFileClone(int(t.f.Fd()), int(src.Fd()))
+	for _, no := range []error{unix.EOPNOTSUPP, unix.EXDEV, unix.EINVAL, unix.ENOTTY, unix.ENOSYS, unix.EPERM} {
+		if errors.Is(err, no) {
+			return ErrNoReflink
+		}
+	}
+	if err != nil {
+		return &os.PathError{Op: "clone", Path: t.path, Err: err}
+	}
+	return nil
+}
+
+func renameNew(old, new string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, old, unix.AT_FDCWD, new, unix.RENAME_NOREPLACE)
+	return renameNewError(old, new, err)
+}
+
+func freeSpace(path string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	return int64(s.Bavail) * int64(s.Bsize), nil
+}

@@ -1,0 +1,23 @@
+//go:build unix && !linux && !darwin
+
+package durable
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const syncsFS = false
+
+func syncFS(string) error {
+	unix.Sync()
+	return nil
+}
+
+func clone(*temp, *os.File) error { return ErrNoReflink }
+
+func renameNew(old, new string) error { return renameNewError(old, new, unix.ENOSYS) }
+
+func freeSpace(string) (int64, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,139 @@
+package cache
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"tarn/internal/durable"
+	"tarn/store/digest"
+)
+
+// Open reads an object. What is read is verified: where the bytes are wrong the last Read fails with a *CorruptError, and nothing
+// that was read may be given a name. An object that is not there: fs.ErrNotExist. Blobs of packs are read at once.
+func (c *Cache) Open(d digest.Digest) (io.ReadCloser, error) {
+	if d == digest.Empty {
+		return io.NopCloser(bytes.NewReader(nil)), nil
+	}
+	b, f, info, err := c.find(d, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return io.NopCloser(bytes.NewReader(b)), nil
+	}
+	return &object{c: c, d: d, f: f, info: info, r: digest.NewReader(f, d, info.Size())}, nil
+}
+
+// object is an own object that is read.
+type object struct {
+	c    *Cache
+	d    digest.Digest
+	f    *os.File
+	info fs.FileInfo
+	r    *digest.Reader
+	err  error
+}
+
+func (o *object) Read(p []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	n, err := o.r.Read(p)
+	if errors.Is(err, digest.ErrMismatch) {
+		err = o.c.corruptObject(o.d, o.info)
+	}
+	o.err = err
+	return n, err
+}
+
+func (o *object) Close() error { return o.f.Close() }
+
+// Bytes reads a whole object of at most max bytes, verified. Errors: fs.ErrNotExist, *CorruptError, ErrTooLarge.
+func (c *Cache) Bytes(d digest.Digest, max int64) ([]byte, error) { return c.ReadBlob(d, nil, max) }
+
+// ReadBlob is Bytes with the space for them: buf is used, and overwritten, where its capacity suffices.
+func (c *Cache) ReadBlob(d digest.Digest, buf []byte, max int64) ([]byte, error) {
+	if d == digest.Empty {
+		return buf[:0], nil
+	}
+	b, f, info, err := c.find(d, buf)
+	if err == nil && f != nil {
+		defer f.Close()
+		b, err = c.readOwn(d, f, info, buf, max)
+	}
+	if err == nil && int64(len(b)) > max {
+		return nil, fmt.Errorf("read object %s of the cache: %w: %d bytes", d.Short(), ErrTooLarge, len(b))
+	}
+	return b, err
+}
+
+func (c *Cache) readOwn(d digest.Digest, f *os.File, info fs.FileInfo, buf []byte, max int64) ([]byte, error) {
+	size := info.Size()
+	if size > max {
+		return nil, fmt.Errorf("read object %s of the cache: %w: %d bytes", d.Short(), ErrTooLarge, size)
+	}
+	if int64(cap(buf)) < size {
+		buf = make([]byte, size)
+	}
+	if _, err := io.ReadFull(f, buf[:size]); err != nil && !isWrong(err) {
+		return nil, fmt.Errorf("read object %s of the cache: %w", d.Short(), err)
+	} else if err != nil || digest.Sum(buf[:size]) != d {
+		return nil, c.corruptObject(d, info)
+	}
+	return buf[:size], nil
+}
+
+// find returns the verified bytes of a packed blob (maybe in buf), or else the open own object, not verified. Where one copy of a
+// blob is wrong another one is taken.
+func (c *Cache) find(d digest.Digest, buf []byte) (b []byte, f *os.File, info fs.FileInfo, err error) {
+	b, f, info, err = c.findOnce(d, buf)
+	if errors.Is(err, fs.ErrNotExist) && c.Refresh() == nil {
+		return c.findOnce(d, buf)
+	}
+	return b, f, info, err
+}
+
+func (c *Cache) findOnce(d digest.Digest, buf []byte) ([]byte, *os.File, fs.FileInfo, error) {
+	var wrong error
+	for {
+		p, ok := c.packed(d)
+		if !ok {
+			break
+		}
+		b, err := c.readPlace(p, buf)
+		var corrupt *CorruptError
+		switch {
+		case err == nil:
+			return b, nil, nil, nil
+		case errors.As(err, &corrupt):
+			wrong = err
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, nil, nil, err
+		}
+	}
+	f, info, err := c.openOwn(d)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = c.notFound(d)
+		if wrong != nil {
+			err = wrong
+		}
+	}
+	return nil, f, info, err
+}
+
+// openOwn opens an own object; fs.ErrNotExist where there is none, or one that is known to be wrong.
+func (c *Cache) openOwn(d digest.Digest) (*os.File, fs.FileInfo, error) {
+	f, info, err := durable.OpenRegular(c.ownPath(d))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read object %s of the cache: %w", d.Short(), err)
+	}
+	if c.bad.object(d, info) {
+		f.Close()
+		return nil, nil, fs.ErrNotExist
+	}
+	return f, info, nil
+}

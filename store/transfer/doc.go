@@ -1,0 +1,42 @@
+// Package transfer moves blobs between a local store and packs on a remote, in parallel and within a bound of memory. It knows digests, packs and byte
+// ranges; it does not know paths, manifests, or who asked.
+package transfer
+
+import (
+	"context"
+	"io"
+
+	"tarn/store/digest"
+	"tarn/store/pack"
+	"tarn/store/remote"
+)
+
+// Packs is where packs are; remote.Remote is one. Retries are its business.
+type Packs interface {
+	PutPack(ctx context.Context, name digest.Digest, body []byte) error
+	GetPack(ctx context.Context, name digest.Digest, off, n int64) (io.ReadCloser, error)
+}
+
+// Source gives verified local bytes; cache.Cache is one. Errors: fs.ErrNotExist where they are not there.
+type Source interface {
+	Open(d digest.Digest) (io.ReadCloser, error)
+	Bytes(d digest.Digest, max int64) ([]byte, error)
+}
+
+// Sink stores bytes that it checks against their digest; cache.Writer is one.
+type Sink interface {
+	AddVerified(want digest.Digest, size int64, r io.Reader) error
+}
+
+// Known is what is thought to be on the remote already; remote.Ledger is one.
+type Known interface {
+	Locate(d digest.Digest) (remote.Place, bool)
+	LearnPack(p remote.PackRef, records []pack.Record) error
+}
+
+// Sizes in bytes.
+const (
+	packTarget = 16 << 20  // a pack is closed once it has this
+	gapMost    = 256 << 10 // a smaller gap between two wanted ranges is read and dropped, for a request costs more
+	rangeMost  = 16 << 20  // a range request asks for no more than about this
+)
