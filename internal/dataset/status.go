@@ -94,8 +94,12 @@ func (r *Repo) Status(ctx context.Context, o StatusOptions) (*StatusResult, erro
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			l.out.Err = err
-			res.Problems = append(res.Problems, Problem{Dataset: t.Dataset, Side: "workspace", Err: err})
+			p := Problem{Dataset: t.Dataset, Side: "workspace", Err: err}
+			if errors.Is(err, errNoPage) { // Git brought a version whose pages were not fetched yet
+				p.Side, p.Err = "cache", &Hinted{fmt.Errorf("%w from the cache: pages of its manifest", ErrIncomplete), "tarn pull " + t.Dataset}
+			}
+			l.out.Err = p.Err
+			res.Problems = append(res.Problems, p)
 		}
 		res.Problems = append(res.Problems, l.problems...)
 		res.Datasets = append(res.Datasets, l.out)

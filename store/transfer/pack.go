@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tarn/store/chunk"
+	"tarn/store/digest"
 	"tarn/store/pack"
 	"tarn/store/remote"
 )
@@ -15,12 +16,15 @@ type packer struct {
 	u      *Upload
 	open   *sealed
 	w      *pack.Writer
-	pieces []Piece    // of the file being assembled
+	pieces []Piece // of the file being assembled
+	fresh  bool    // one of them was in no pack before
+	reused int64   // bytes of the others
+	large  map[digest.Digest]bool
 	files  []finished // that wait for the open pack, or for those before it
 }
 
 func (u *Upload) packAll() {
-	p := &packer{u: u}
+	p := &packer{u: u, large: map[digest.Digest]bool{}}
 	for j := range u.jobs {
 		if err := p.job(j); err != nil {
 			u.fail(err)
@@ -59,13 +63,27 @@ func (p *packer) blob(e encoded) error {
 		p.pieces = append(p.pieces, piece)
 	}
 	if e.last {
-		p.files = append(p.files, finished{e.file, Placement{p.pieces, e.err}})
-		p.pieces = nil
+		p.files = append(p.files, finished{e.file, Placement{p.pieces, e.err}, p.sent(e)})
+		p.pieces, p.fresh, p.reused = nil, false, 0
 	}
 	if p.open != nil && p.w.Size() >= packTarget || len(p.files) >= waitMost {
 		return p.seal()
 	}
 	return nil
+}
+
+// sent says whether the file that e ends counts as sent: a second one of the same bytes does not. A large file counts even where all of its chunks
+// were on the remote, as they are not there as a file.
+func (p *packer) sent(e encoded) bool {
+	isLarge := e.file.Size >= chunk.Threshold
+	if e.err != nil || e.file.Size == 0 || !p.fresh && (!isLarge || p.large[e.file.Digest]) {
+		return false
+	}
+	if isLarge {
+		p.large[e.file.Digest] = true
+	}
+	p.u.count(func(s *Stats) { s.Reused += p.reused })
+	return true
 }
 
 // place puts a blob into the open pack unless it is on the remote or on its way.
@@ -75,9 +93,10 @@ func (p *packer) place(e encoded) (Piece, error) {
 		piece, ok = p.u.inFlight(e.piece)
 	}
 	if ok {
-		p.u.count(func(s *Stats) { s.Reused += int64(piece.Raw) })
+		p.reused += int64(piece.Raw)
 		return piece, nil
 	}
+	p.fresh = true
 	if err := p.ensure(); err != nil {
 		return Piece{}, err
 	}

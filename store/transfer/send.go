@@ -29,8 +29,10 @@ func (u *Upload) call() {
 			continue
 		}
 		for _, f := range s.files {
-			if f.Err == nil && f.file.Size > 0 {
+			if f.sent {
 				u.count(func(s *Stats) { s.Files++; s.Bytes += f.file.Size })
+			}
+			if f.Err == nil && f.file.Size > 0 {
 				u.add(1, f.file.Size)
 			}
 			f.file.done(f.Placement)

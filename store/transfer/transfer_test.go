@@ -233,7 +233,7 @@ func TestSameBlobOnce(t *testing.T) {
 	w := newWorld(t, 1000, 3<<20)
 	w.files = append(w.files, w.files...)
 	_, stats, err := w.push(t)
-	if err != nil || stats.Sent > 3<<20+10000 || stats.Reused != 3<<20+1000 {
+	if err != nil || stats.Sent > 3<<20+10000 || stats.Files != 2 || stats.Bytes != 3<<20+1000 || stats.Reused != 0 {
 		t.Errorf("%+v, %v", stats, err)
 	}
 }

@@ -33,7 +33,7 @@ type Placement struct {
 
 // Stats counts what a transfer did.
 type Stats struct {
-	Files  int64 // that were sent or fetched
+	Files  int64 // that were sent or fetched, those of the same bytes once
 	Bytes  int64 // of those files
 	Reused int64 // bytes of theirs that were on the remote already
 	Sent   int64 // bytes of packs sent, or of ranges received
@@ -98,6 +98,7 @@ type sealed struct {
 type finished struct {
 	file *jobFile
 	Placement
+	sent bool
 }
 
 const (
