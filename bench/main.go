@@ -25,7 +25,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	b := &bench{ctx: ctx}
-	var only, mutate, out string
+	var only, mutate, mk, out string
 	flag.StringVar(&b.dir, "dir", filepath.Join(os.TempDir(), "tarn-bench"), "work directory; needs 50 GB; workloads in it are used again")
 	flag.StringVar(&b.tarn, "tarn", "", "binary to measure; empty: built from here")
 	flag.StringVar(&b.dvc, "dvc", lookPath("dvc"), "DVC's binary; empty: not measured")
@@ -34,10 +34,19 @@ func run(ctx context.Context) error {
 	flag.BoolVar(&b.cold, "cold", false, "drop the page cache before each run (root, Linux)")
 	flag.StringVar(&only, "only", "", "names of experiments, with commas; empty: all")
 	flag.StringVar(&out, "o", "bench/RESULTS.md", "where the report goes")
+	flag.StringVar(&mk, "make", "", "only make this workload, in -dir")
 	flag.StringVar(&mutate, "mutate", "", "only change the small workload in this directory to its next version")
 	flag.Parse()
-	if mutate != "" {
+	switch {
+	case mutate != "":
 		return small.mutate(mutate)
+	case mk != "":
+		for _, w := range []workload{small, images, large, million} {
+			if w.name == mk {
+				return w.make(b.dir, b.scale)
+			}
+		}
+		return fmt.Errorf("there is no workload %q", mk)
 	}
 	var err error
 	if b.self, err = os.Executable(); err != nil {

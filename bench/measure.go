@@ -123,7 +123,7 @@ func (r *row) peak(name string) (most int64) {
 
 // workload makes the data of an experiment once, and returns where they are.
 func (b *bench) workload(w workload) (string, error) {
-	dir := filepath.Join(b.dir, "data", w.name)
+	dir := filepath.Join(b.dir, "data", fmt.Sprintf("%s-%g", w.name, b.scale))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}

@@ -53,6 +53,7 @@ type app struct {
 	color      when
 	jobs       int
 	progress   *progress
+	profile    profiling
 	repo       *dataset.Repo
 }
 
@@ -71,6 +72,9 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
+	if perr := a.profile.stop(); err == nil {
+		err = perr
+	}
 	a.endProgress()
 	if a.repo != nil {
 		if cerr := a.repo.Close(); err == nil {
@@ -101,6 +105,8 @@ func (a *app) rootCommand() *cobra.Command {
 			}
 			return &dataset.Hinted{Err: fmt.Errorf("%w: there is no command %q", dataset.ErrUsage, args[0]), Hint: suggest(cmd, args[0])}
 		},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.profile.start() },
+
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := root.PersistentFlags()
@@ -109,6 +115,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "print one JSON document (docs/cli-json.md)")
 	f.BoolVar(&a.jsonl, "jsonl", false, "print one JSON row a line")
 	f.BoolVar(&a.noProgress, "no-progress", false, "no progress on stderr")
+	a.profile.flags(root)
 	a.color = colorAuto
 	f.Var(&a.color, "color", "`WHEN` to color: auto, always, never")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
@@ -117,7 +124,8 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpCommand(a.helpCommand())
 	root.AddGroup(&cobra.Group{ID: "data", Title: "Data:"}, &cobra.Group{ID: "remote", Title: "Remotes:"}, &cobra.Group{ID: "other", Title: "Other:"})
 	root.AddCommand(a.initCommand(), a.addCommand(), a.statusCommand(), a.checkoutCommand(), a.remoteCommand(), a.pushCommand(), a.fetchCommand(), a.pullCommand(),
-		a.demoCommand(), a.completionCommand(), a.versionCommand())
+		a.demoCommand(), a.completionCommand(), a.manCommand(), a.versionCommand())
+	a.complete(root)
 	return root
 }
 
