@@ -22,6 +22,7 @@ var edges = map[string][]string{
 	"internal/durable/simdisk": {"internal/durable"},
 	"store/blob/fs":            {"store/blob", "internal/durable"},
 	"store/blob/mem":           {"store/blob"},
+	"store/blob/http":          {"store/blob"},
 	"store/blob/wrap":          {"store/blob"},
 	"store/blob/blobtest":      {"store/blob"},
 	"store/pack":               {"store/digest"},
