@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"tarn/index/scan"
 	"tarn/internal/config"
@@ -18,12 +18,14 @@ import (
 type InitResult struct {
 	Root    string
 	Written []string // files that were created or extended
+	Drivers
 }
 
 const ignoreStart = "# What tarn leaves out of datasets; the syntax of .gitignore.\n.DS_Store\n.ipynb_checkpoints/\n"
 
-// Init prepares the repository: .tarn/config, .tarnignore, a line in .gitattributes. What is there already stays.
-func (r *Repo) Init() (*InitResult, error) {
+// Init prepares the repository: .tarn/config, .tarnignore, a line in .gitattributes; and the clone: the drivers that the line names. What is there already
+// stays.
+func (r *Repo) Init(ctx context.Context) (*InitResult, error) {
 	if r.root == "" {
 		return nil, fmt.Errorf("%w: a bare repository has no work tree", ErrUsage)
 	}
@@ -35,16 +37,20 @@ func (r *Repo) Init() (*InitResult, error) {
 		res.Written = append(res.Written, ".tarn/config")
 	}
 	for _, f := range []struct {
-		name, text string
-		line       string // what counts as having it
-	}{{scan.IgnoreName, ignoreStart, ""}, {".gitattributes", "*.tarn -text\n", "*.tarn -text"}} {
-		did, err := r.ensureText(f.name, f.text, f.line)
+		name string
+		edit func(old string, there bool) string
+	}{{scan.IgnoreName, withIgnore}, {".gitattributes", withAttributes}} {
+		did, err := r.editText(f.name, f.edit)
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", f.name, err)
 		}
 		if did {
 			res.Written = append(res.Written, f.name)
 		}
+	}
+	var err error
+	if res.Drivers, err = r.installDrivers(ctx); err != nil {
+		return nil, err
 	}
 	return res, r.loadConfig()
 }
@@ -63,24 +69,23 @@ func (r *Repo) editor(level config.Level) config.Editor {
 	return config.Editor{Disk: r.disk, Path: r.configPaths()[level], Level: level}
 }
 
-// ensureText creates a file with text, or appends text to one that lacks the line; with an empty line a file that is there stays as it is.
-func (r *Repo) ensureText(name, text, line string) (bool, error) {
+// editText rewrites a file, or creates it, where edit makes another text of it; it says whether it did.
+func (r *Repo) editText(name string, edit func(old string, there bool) string) (bool, error) {
 	old, err := os.ReadFile(r.abs(name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	if err == nil {
-		if line == "" {
-			return false, nil
-		}
-		for l := range strings.Lines(string(old)) {
-			if strings.Join(strings.Fields(l), " ") == line {
-				return false, nil
-			}
-		}
-		if n := len(old); n > 0 && old[n-1] != '\n' {
-			old = append(old, '\n')
-		}
+	text := edit(string(old), err == nil)
+	if err == nil && text == string(old) {
+		return false, nil
 	}
-	return true, r.disk.WriteFile(r.abs(name), append(old, text...), 0o666)
+	return true, r.disk.WriteFile(r.abs(name), []byte(text), 0o666)
+}
+
+// withIgnore is the text of a new .tarnignore; one that is there stays.
+func withIgnore(old string, there bool) string {
+	if there {
+		return old
+	}
+	return ignoreStart
 }

@@ -17,7 +17,7 @@ func (s *scratch) hub(top string, first tree) (a, b string) {
 	s.git(hub, "init", "--template=", "-q", "--bare", "-b", "main")
 	s.git(top, "clone", "--template=", "-q", "file://"+hub, a)
 	s.do(a, func(r *Repo) error {
-		if _, err := r.Init(); err != nil {
+		if _, err := r.Init(bg); err != nil {
 			return err
 		}
 		_, err := r.AddRemote("origin", "../remote", config.Repository, true)

@@ -102,7 +102,7 @@ func (s *scratch) repo(dir string) {
 	s.git(dir, "init", "--template=", "-q")
 	s.git(dir, "remote", "add", "origin", "https://example.com/x.git")
 	s.do(dir, func(r *Repo) error {
-		if _, err := r.Init(); err != nil {
+		if _, err := r.Init(bg); err != nil {
 			return err
 		}
 		_, err := r.AddRemote("origin", "../remote", config.Repository, true)
