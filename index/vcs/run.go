@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"strings"
@@ -80,25 +81,47 @@ func (r *Repo) runIn(ctx context.Context, dir string, stdin []byte, args ...stri
 
 // eachField runs git with -z among args and hands over one field of its output after the other, so that memory does not grow with it.
 func (r *Repo) eachField(ctx context.Context, each func(string), args ...string) error {
-	cmd := r.command(ctx, r.dir(), args...)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
+	for s, err := range r.fieldsOf(ctx, args...) {
+		if err != nil {
+			return err
+		}
+		each(s)
 	}
-	if err != nil {
-		return gitError(err, args, "")
+	return nil
+}
+
+// fieldsOf is eachField as a sequence, which ends after an error; git ends when the caller stops.
+func (r *Repo) fieldsOf(ctx context.Context, args ...string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		own, cancel := context.WithCancel(ctx)
+		defer cancel()
+		cmd := r.command(own, r.dir(), args...)
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			yield("", gitError(err, args, ""))
+			return
+		}
+		b := bufio.NewReaderSize(out, 64<<10)
+		for s, rerr := b.ReadString(0); rerr == nil; s, rerr = b.ReadString(0) {
+			if !yield(s[:len(s)-1], nil) {
+				cancel()
+				cmd.Wait()
+				return
+			}
+		}
+		err = gitError(cmd.Wait(), args, errs.String())
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			yield("", err)
+		}
 	}
-	b := bufio.NewReaderSize(out, 64<<10)
-	for s, rerr := b.ReadString(0); rerr == nil; s, rerr = b.ReadString(0) {
-		each(s[:len(s)-1])
-	}
-	err = cmd.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return gitError(err, args, errs.String())
 }
 
 func gitError(err error, args []string, stderr string) error {
