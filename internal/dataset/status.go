@@ -89,7 +89,7 @@ func (r *Repo) Status(ctx context.Context, o StatusOptions) (*StatusResult, erro
 		return nil, err
 	}
 	for _, t := range ts {
-		l := &looking{r: r, t: t, store: store, out: DatasetStatus{Dataset: t.Dataset}}
+		l := &looking{r: r, verb: "status", t: t, store: store, src: r.local(), out: DatasetStatus{Dataset: t.Dataset}}
 		if err := l.run(ctx, head); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -110,6 +110,7 @@ func (r *Repo) Status(ctx context.Context, o StatusOptions) (*StatusResult, erro
 // looking is the status of one dataset.
 type looking struct {
 	r        *Repo
+	verb     string
 	t        Target
 	store    *cache.Cache
 	s        *survey
@@ -118,6 +119,9 @@ type looking struct {
 	next     *scan.IndexWriter
 	fresh    bool // a file was read: the index can be better
 	whole    bool
+
+	src   index.Source                      // of pages
+	visit func(it *item, state State) error // if set, takes each path in place of out; what can't be read counts as Clean
 }
 
 func (l *looking) run(ctx context.Context, head string) error {
@@ -205,13 +209,13 @@ func diffState(c index.Change) State {
 }
 
 func (l *looking) againstWorkspace(ctx context.Context) error {
-	rows, err := l.s.rows(ctx, l.r.local())
+	rows, err := l.s.rows(ctx, l.src)
 	if err != nil {
 		return err
 	}
 	l.refresh()
 	l.whole = true
-	l.r.report.Phase("status "+l.t.String(), l.out.Files, -1)
+	l.r.report.Phase(l.verb+" "+l.t.String(), l.out.Files, -1)
 	work := func(ctx context.Context, it *item) {
 		if ctx.Err() == nil && l.s.inside(it) {
 			l.s.look(it, hashOnly)
@@ -245,6 +249,11 @@ func (l *looking) take(it *item) error {
 	if it.err != nil {
 		if l.s.inside(it) {
 			l.problems = append(l.problems, Problem{l.t.Dataset, it.path, "workspace", it.err})
+			if l.visit != nil {
+				if err := l.visit(it, Clean); err != nil {
+					return err
+				}
+			}
 		}
 		return l.record(it)
 	}
@@ -252,6 +261,13 @@ func (l *looking) take(it *item) error {
 		return l.record(it)
 	}
 	state := stateOf(it.entry, it.base(), it.m)
+	if l.visit != nil {
+		l.whole = l.whole && state == Clean
+		if err := l.visit(it, state); err != nil {
+			return err
+		}
+		return l.record(it)
+	}
 	switch state {
 	case Clean:
 	case NotCheckedOut:
