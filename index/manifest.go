@@ -125,6 +125,12 @@ func appendLines(b []byte, entries []Entry, refs []Ref) []byte {
 	return b
 }
 
+// Line is the line of a manifest that e has, without its end; e must be valid.
+func (e *Entry) Line() string {
+	b, _ := appendEntry(nil, e)
+	return string(b[:len(b)-1])
+}
+
 // appendEntry adds a line and tells where its path begins.
 func appendEntry(b []byte, e *Entry) (line []byte, path int) {
 	b = append(b, byte(e.Kind), ' ')

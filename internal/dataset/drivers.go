@@ -20,10 +20,11 @@ const attributeLine = "*.tarn -text diff=tarn merge=tarn"
 // drivers are what the attributes call. Each falls back to what Git does itself, so that Git goes on working where tarn is not installed any more, is not
 // on the PATH of a graphical client, or is too old to know the command. See docs/adr/0004-git-drivers.md.
 var drivers = [...]struct{ key, value string }{
-	{"diff.tarn.command", `f() { tarn git-diff "$@" 2>/dev/null || test $# -lt 5 || git --no-pager diff --no-index --no-ext-diff --no-textconv -- "$2" "$5"; :; }; f`},
-	{"diff.tarn.textconv", `f() { tarn git-textconv "$1" 2>/dev/null || cat "$1"; }; f`},
+	{"diff.tarn.command", `f() { tarn git-diff -- "$@" 2>/dev/null || test $# -lt 5 || git --no-pager diff --no-index --no-ext-diff --no-textconv -- "$2" "$5"; :; }; f`},
+	{"diff.tarn.textconv", `f() { tarn git-textconv -- "$1" 2>/dev/null || cat -- "$1"; }; f`},
+	{"diff.tarn.xfuncname", "^tarn .*"}, // above a hunk; else it is an entry, with its digest
 	{"merge.tarn.name", "tarn, by path"},
-	{"merge.tarn.driver", `f() { if tarn help git-merge >/dev/null 2>&1; then tarn git-merge "$@"; else git merge-file -L ours -L base -L theirs "$2" "$1" "$3"; fi; }; f %O %A %B %P`},
+	{"merge.tarn.driver", `f() { if tarn help git-merge >/dev/null 2>&1; then tarn git-merge -- "$@"; else git merge-file -L ours -L base -L theirs "$2" "$1" "$3"; fi; }; f %O %A %B %P`},
 }
 
 // installDrivers sets up in this clone what the attributes of manifests name. What Git's configuration has already stays.
