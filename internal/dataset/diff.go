@@ -189,9 +189,9 @@ func (d *differ) pairs(ctx context.Context, args []string) ([]pair, error) {
 	var ps []pair
 	seen := map[string]bool{}
 	for _, c := range changes {
-		p := pair{name: datasetOf(cmp.Or(c.New.Path, c.Old.Path)), from: datasetOf(cmp.Or(c.Old.Path, c.New.Path)), old: c.Old, new: c.New}
+		p := newPair(c)
 		seen[p.name] = true
-		if p.parts = d.parts(p); len(p.parts) > 0 {
+		if p.parts = p.picked(d.picks); len(p.parts) > 0 {
 			ps = append(ps, p)
 		}
 	}
@@ -213,10 +213,14 @@ func (d *differ) pairs(ctx context.Context, args []string) ([]pair, error) {
 
 func datasetOf(manifest string) string { return strings.TrimSuffix(manifest, ManifestSuffix) }
 
-// parts are what is picked of a dataset, under either name.
-func (d *differ) parts(p pair) []Target {
-	parts := d.picks.of(p.name)
-	for _, t := range d.picks.of(p.from) {
+func newPair(c vcs.ManifestChange) pair {
+	return pair{name: datasetOf(cmp.Or(c.New.Path, c.Old.Path)), from: datasetOf(cmp.Or(c.Old.Path, c.New.Path)), old: c.Old, new: c.New}
+}
+
+// picked are the parts of a dataset that are picked, under either name.
+func (p pair) picked(ps picks) []Target {
+	parts := ps.of(p.name)
+	for _, t := range ps.of(p.from) {
 		parts = append(parts, Target{p.name, t.Prefix})
 	}
 	return tidy(parts)

@@ -83,6 +83,7 @@ func TestDiff(t *testing.T) {
 			s := newScratch(t)
 			repo := s.path("r")
 			s.repo(repo)
+			c.a, c.b = maps.Clone(c.a), maps.Clone(c.b)
 			c.a["keep"], c.b["keep"] = "fkeep", "fkeep"
 			for i, tr := range []tree{c.a, c.b} {
 				tr.write(t, filepath.Join(repo, "data"))

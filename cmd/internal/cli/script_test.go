@@ -302,6 +302,7 @@ var varies = []struct {
 	{regexp.MustCompile(`"(seconds|requests|bytes_transferred)":[0-9.e+-]+`), `"$1":0`},
 	{regexp.MustCompile(`"(version|go|platform)":"[^"]*"`), `"$1":""`},
 	{regexp.MustCompile(`"(from|to|commit)":"[0-9a-f]{40}"`), `"$1":"COMMIT"`},
+	{regexp.MustCompile(`(?m)^(commit )?[0-9a-f]{10} `), "${1}COMMIT "},
 	{regexp.MustCompile(`"revision":"[0-9a-f]+",|"modified":true,`), ""},
 	{regexp.MustCompile(`[0-9.]+ m?s\b(, [0-9.]+ [KMGT]?i?B/s)?`), "TIME"},
 }

@@ -64,6 +64,9 @@ func (s *stream) begin() bool {
 	return true
 }
 
+// flush shows what there is, where rows take their time.
+func (s *stream) flush() error { return s.out.Flush() }
+
 // end prints what comes after the rows, which are not among rest's fields.
 func (s *stream) end(rest result) error {
 	s.a.endProgress()
