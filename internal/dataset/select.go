@@ -203,15 +203,16 @@ func (r *Repo) revVersions(ctx context.Context, commit string, paths []string) (
 	if err != nil {
 		return nil, nil, err
 	}
+	ps, err := r.picks(paths)
+	if err != nil {
+		return nil, nil, err
+	}
 	var ws []wanted
 	var problems []Problem
 	for _, f := range tree {
 		d := strings.TrimSuffix(f.Path, ManifestSuffix)
-		t, ok, err := r.selects(d, paths)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !ok {
+		parts := ps.of(d)
+		if len(parts) == 0 {
 			continue
 		}
 		v, err := r.headManifest(ctx, commit, d)
@@ -219,32 +220,13 @@ func (r *Repo) revVersions(ctx context.Context, commit string, paths []string) (
 			problems = append(problems, Problem{Dataset: d, Side: "git", Err: err})
 			continue
 		}
-		if v != nil {
-			ws = append(ws, wanted{t, v, commit})
+		for _, t := range parts {
+			if v != nil {
+				ws = append(ws, wanted{t, v, commit})
+			}
 		}
 	}
 	return ws, problems, nil
-}
-
-// selects says which part of a dataset, which may not be in the work tree, the paths ask for.
-func (r *Repo) selects(dataset string, paths []string) (Target, bool, error) {
-	if len(paths) == 0 {
-		return Target{Dataset: dataset}, true, nil
-	}
-	for _, arg := range paths {
-		p, err := r.rel(arg)
-		if err != nil {
-			return Target{}, false, err
-		}
-		p = strings.TrimSuffix(p, ManifestSuffix)
-		if under(dataset, p) {
-			return Target{Dataset: dataset}, true, nil
-		}
-		if under(p, dataset) {
-			return Target{dataset, strings.TrimPrefix(p[len(dataset):], "/")}, true, nil
-		}
-	}
-	return Target{}, false, nil
 }
 
 // unique drops what is asked for twice: the same part of the same version.
