@@ -100,6 +100,9 @@ func (r *Repo) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) {
 	if res.From, res.To, err = r.diffSides(ctx, revs); err != nil {
 		return nil, err
 	}
+	if res.To == "" && r.root == "" {
+		return nil, fmt.Errorf("%w: a bare repository has no workspace; name two revisions", ErrUsage)
+	}
 	d := &differ{r: r, res: res, sources: r.sources()}
 	if d.store, err = r.openCache(); err != nil {
 		return nil, err

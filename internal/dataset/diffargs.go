@@ -81,7 +81,7 @@ func (r *Repo) checkPaths(paths []string) error {
 // isPath says that something is at the path, if only a manifest.
 func (r *Repo) isPath(arg string) bool {
 	p, err := r.rel(arg)
-	if err != nil {
+	if err != nil || r.root == "" {
 		return false
 	}
 	_, err = os.Lstat(r.abs(p))
