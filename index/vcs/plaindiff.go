@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"path/filepath"
 	"strings"
 )
 
@@ -17,7 +16,7 @@ func (r *Repo) DiffFiles(ctx context.Context, w io.Writer, from, to string, colo
 	}
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := r.command(own, filepath.Dir(to), args...)
+	cmd := r.command(own, r.dir(), args...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()

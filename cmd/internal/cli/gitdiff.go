@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -19,7 +18,7 @@ import (
 const expandMost = 100_000
 
 // nowhere is how Git names the file of a side that has none.
-const nowhere = os.DevNull
+const nowhere = "/dev/null"
 
 // noID is the beginning of the id of no object.
 const noID = "0000000"
@@ -72,19 +71,11 @@ func (d *gitDiff) run(ctx context.Context, args []string) error {
 		d.p.f("* Unmerged path %s\n", index.Quote(args[0]))
 		return d.p.err
 	}
-	from, err := filepath.Abs(args[1])
+	from, a, old, err := readSide(args[1])
 	if err != nil {
 		return err
 	}
-	to, err := filepath.Abs(args[4])
-	if err != nil {
-		return err
-	}
-	a, old, err := dataset.ReadManifestFile(from)
-	if err != nil {
-		return err
-	}
-	b, new, err := dataset.ReadManifestFile(to)
+	to, b, new, err := readSide(args[4])
 	if err != nil {
 		return err
 	}
@@ -100,6 +91,17 @@ func (d *gitDiff) run(ctx context.Context, args []string) error {
 		return d.p.err
 	}
 	return d.r.DiffText(ctx, d.p.w, from, to, d.p.app.color == colorAlways)
+}
+
+// readSide reads what Git has put into a file, and tells its absolute path.
+func readSide(name string) (file string, m *index.Manifest, text []byte, err error) {
+	if name == nowhere {
+		return nowhere, nil, nil, nil
+	}
+	if file, err = filepath.Abs(name); err == nil {
+		m, text, err = dataset.ReadManifestFile(file)
+	}
+	return file, m, text, err
 }
 
 // head prints what stands above the hunks, as Git has it.
