@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -155,8 +154,7 @@ func (r *Repo) checkGit(ctx context.Context, p, arg string) error {
 
 // ignoreInGit makes Git ignore a dataset, by a line in the .gitignore beside it.
 func (r *Repo) ignoreInGit(dataset string) error {
-	file := path.Join(path.Dir(dataset), ".gitignore")
-	line := "/" + escapeIgnore(path.Base(dataset))
+	file, line := ignoreLine(dataset)
 	old, err := os.ReadFile(r.abs(file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

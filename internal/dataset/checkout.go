@@ -489,15 +489,19 @@ func (c *checkout) removeEmptied() {
 // removeDir removes a directory of the dataset, or with "" the dataset's own; it stays where something is left in it.
 func (c *checkout) removeDir(d string) {
 	c.forgetDir(d)
-	name := path.Join(path.Base(c.t.Dataset), d)
-	entries, err := c.root.ReadDir(name)
+	removeDir(c.root, path.Join(path.Base(c.t.Dataset), d))
+}
+
+// removeDir removes a directory that holds nothing, or what an interruption left; nobody else writes there.
+func removeDir(root *durable.Root, name string) {
+	entries, err := root.ReadDir(name)
 	if err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.IsDir() || !durable.IsTemp(e.Name()) }) {
 		return
 	}
-	for _, e := range entries { // what an interruption left; nobody else writes here
-		c.root.Remove(path.Join(name, e.Name()))
+	for _, e := range entries {
+		root.Remove(path.Join(name, e.Name()))
 	}
-	c.root.Remove(name)
+	root.Remove(name)
 }
 
 // removeHollow removes a directory that holds nothing but such directories, which an interruption may leave.
