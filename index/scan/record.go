@@ -60,6 +60,18 @@ func (r *Record) Trusted(now Stat, t Trust) bool {
 	return now.CTime == r.Stat.CTime && r.settled(r.Stat.CTime)
 }
 
+// Renamed is the record of a file that was trusted right before it got another name, with its Stat after that: a rename changes the change time and nothing
+// else. HashedAt becomes the earliest moment for which that change time is settled; an edit after the rename shows by its own times. Where more than the
+// change time differs, the record stays as it was.
+func (r Record) Renamed(now Stat) Record {
+	if now.Size != r.Stat.Size || now.MTime != r.Stat.MTime || now.Inode != r.Stat.Inode || now.Mode != r.Stat.Mode {
+		return r
+	}
+	r.Stat.CTime = now.CTime
+	r.HashedAt = max(r.HashedAt, now.CTime+RacyWindow)
+	return r
+}
+
 // settled says that ns was over, by the window, when hashing began.
 func (r *Record) settled(ns int64) bool {
 	return r.HashedAt > 0 && ns <= r.HashedAt-RacyWindow

@@ -62,6 +62,9 @@ func (r *Repo) Checkout(ctx context.Context, o CheckoutOptions) (*CheckoutResult
 	defer lock.Unlock()
 	res := &CheckoutResult{}
 	for _, t := range ts {
+		if !r.isManifest(t.Dataset) {
+			continue // it was removed or moved, and Git does not know yet
+		}
 		c := &checkout{r: r, o: o, t: t, store: store, res: res, out: CheckedOut{Dataset: t.Dataset}, emptied: map[string]bool{}, empty: map[string]bool{}}
 		if err = c.run(ctx); err != nil {
 			break

@@ -47,6 +47,9 @@ type Repo struct {
 	own    string // of this worktree: stat indexes
 	store  *cache.Cache
 
+	stuck   *moving // a move that was interrupted and can't be finished, for the reason stuckBy
+	stuckBy error
+
 	connMu sync.Mutex
 	conns  connections
 }
@@ -90,7 +93,10 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 			r.prefix = ""
 		}
 	}
-	return r, r.loadConfig()
+	if err := r.loadConfig(); err != nil {
+		return r, err
+	}
+	return r, r.finishMove(ctx)
 }
 
 func (r *Repo) loadConfig() error {
@@ -221,6 +227,9 @@ func datasetID(dataset string) string { return digest.Sum([]byte(dataset)).Strin
 
 // lock keeps other processes of tarn from changing the dataset at the same time.
 func (r *Repo) lock(ctx context.Context, dataset string) (*durable.Lock, error) {
+	if r.stuck != nil && (dataset == r.stuck.from || dataset == r.stuck.to) {
+		return nil, r.stuckBy
+	}
 	dir := filepath.Join(r.own, "lock")
 	if err := r.disk.MkdirAll(dir, 0o777); err != nil {
 		return nil, err

@@ -35,9 +35,33 @@ func (s *Sim) CrashSome(dst string, seed uint64) error {
 		if r.IntN(2) == 0 {
 			content = n.content
 		}
-		return mix(r, names, n.durable), content
+		mixed := mix(r, names, n.durable)
+		s.decide(n, mixed, seed)
+		return mixed, content
 	}}
 	return m.make(s.top, dst)
+}
+
+// decide lets each directory that was renamed have its old name or its new one, in both directories.
+func (s *Sim) decide(dir *node, names map[string]*node, seed uint64) {
+	for i, r := range s.moved {
+		kept := (seed>>(i%64))&1 == 0
+		if r.from == dir {
+			choose(names, r.was, r.n, !kept)
+		}
+		if r.to == dir {
+			choose(names, r.is, r.n, kept)
+		}
+	}
+}
+
+// choose gives or takes a name.
+func choose(names map[string]*node, name string, child *node, has bool) {
+	if has {
+		names[name] = child
+	} else if names[name] == child {
+		delete(names, name)
+	}
 }
 
 // mix takes each name from one of the two.

@@ -2,8 +2,9 @@
 // model, by inode, of what would be there after the power went. It knows nothing of what the files mean.
 //
 // The model is the worst that POSIX allows: content is durable by the fsync of its file, a name by the fsync of its directory, and
-// both by a sync of the file system. A name that is durable before its content leads to an empty file; a rename between two
-// directories may be durable in one of them only. Reads, locks, and files that were changed beside durable are not operations.
+// both by a sync of the file system. A name that is durable before its content leads to an empty file; a rename of a file between
+// two directories may be durable in one of them only, while a directory always has one name. Reads, locks, and files that were
+// changed beside durable are not operations.
 package simdisk
 
 import (
@@ -26,6 +27,13 @@ type node struct {
 	durable map[string]*node // of a directory: the names that are durable
 }
 
+// relocation is a rename of a directory of which no side is durable yet.
+type relocation struct {
+	n        *node
+	from, to *node // directories
+	was, is  string
+}
+
 // Sim is the simulated disk. It implements durable.Hook; safe for concurrent use, but where two operations race for one name the
 // model may take them in the other order.
 type Sim struct {
@@ -33,6 +41,7 @@ type Sim struct {
 	root   string
 	top    *node
 	ops    []durable.Op
+	moved  []relocation
 	writes int
 	fail   func(op durable.Op, n, write int) error
 }
@@ -167,6 +176,39 @@ func (s *Sim) move(from, to string) {
 		s.put(from, nil)
 	}
 	s.put(to, n)
+	if n != nil && n.live != nil {
+		s.relocate(n, from, to)
+	}
+}
+
+// relocate notes the rename of a directory, from where it is durable to where it is now.
+func (s *Sim) relocate(n *node, from, to string) {
+	for i := range s.moved {
+		if r := &s.moved[i]; r.n == n {
+			r.to, r.is = s.find(filepath.Dir(to)), filepath.Base(to)
+			return
+		}
+	}
+	r := relocation{n, s.find(filepath.Dir(from)), s.find(filepath.Dir(to)), filepath.Base(from), filepath.Base(to)}
+	if r.from != nil && r.to != nil && r.from.durable[r.was] == n {
+		s.moved = append(s.moved, r)
+	}
+}
+
+// settle makes the renames of directories out of dir or into it durable on both sides.
+func (s *Sim) settle(dir *node) {
+	s.moved = slices.DeleteFunc(s.moved, func(r relocation) bool {
+		if r.from != dir && r.to != dir {
+			return false
+		}
+		if r.from.durable[r.was] == r.n {
+			delete(r.from.durable, r.was)
+		}
+		if r.to.live[r.is] == r.n {
+			r.to.durable[r.is] = r.n
+		}
+		return true
+	})
 }
 
 // adopt is the node of what is at path now: one that the model knows under another name, or a new one.
@@ -305,6 +347,7 @@ func (s *Sim) syncNames(n *node, path string) {
 			n.durable[name] = child
 		}
 	}
+	s.settle(n)
 }
 
 func (s *Sim) syncTree(n *node, path string) {

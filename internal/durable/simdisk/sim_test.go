@@ -229,6 +229,34 @@ func TestCrossDirectoryRename(t *testing.T) {
 	}
 }
 
+// A directory that is renamed is in one of the two places, whole, whatever was synced.
+func TestDirectoryHasOneName(t *testing.T) {
+	for synced := range 3 {
+		dir, s, d := start(t)
+		must(t, d.WriteFile(filepath.Join(dir, "d", "in"), []byte("in"), 0o644))
+		must(t, d.MkdirAll(filepath.Join(dir, "e"), 0o755))
+		must(t, d.Rename(filepath.Join(dir, "d"), filepath.Join(dir, "e", "d")))
+		switch synced {
+		case 1:
+			must(t, d.SyncDir(dir))
+		case 2:
+			must(t, d.SyncDir(filepath.Join(dir, "e")))
+		}
+		places := map[string]bool{}
+		for name, how := range crashes(s) {
+			after := crash(t, how)
+			old, new := read(t, after, "d", "in"), read(t, after, "e", "d", "in")
+			if (old == "in") == (new == "in") {
+				t.Errorf("%s, synced %d: old %q, new %q", name, synced, old, new)
+			}
+			places[old] = true
+		}
+		if want := map[bool]int{true: 2, false: 1}[synced == 0]; len(places) != want {
+			t.Errorf("synced %d: %d places, not %d", synced, len(places), want)
+		}
+	}
+}
+
 func TestCommitNewSurvives(t *testing.T) {
 	run := func(d *durable.Disk, dir string) error {
 		f, err := d.CreateTemp(dir)
