@@ -73,6 +73,9 @@ func (r *Repo) checkPart(t Target, arg string) error {
 		if _, err := os.Lstat(r.abs(t.Dataset)); errors.Is(err, fs.ErrNotExist) {
 			return &Hinted{fmt.Errorf("%w: %s: no such file or directory", ErrUsage, arg), "tarn checkout " + arg}
 		}
+		if _, ok := r.cacheLink(t.Dataset); ok {
+			return nil
+		}
 		return checkLink(r.abs(t.Dataset), arg)
 	}
 	if _, err := os.Lstat(r.abs(t.String())); err == nil || !errors.Is(err, fs.ErrNotExist) {

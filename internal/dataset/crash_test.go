@@ -29,6 +29,11 @@ type crashCase struct {
 	moves   bool // the verb changes the workspace
 }
 
+func unprotect(r *Repo) error {
+	_, err := r.Unprotect(bg, []string{"data"})
+	return err
+}
+
 func plain(verb func(r *Repo) error) func(bool) func(*Repo) error {
 	return func(bool) func(*Repo) error { return verb }
 }
@@ -75,12 +80,19 @@ func crashCases() []crashCase {
 		must(s.t, os.RemoveAll(filepath.Join(repo, ".git", "tarn", "cache")))
 		must(s.t, os.RemoveAll(filepath.Join(repo, ".git", "tarn", "remote")))
 	}
+	linked := func(s *scratch, repo string) {
+		added(s, repo)
+		must(s.t, os.RemoveAll(filepath.Join(repo, "data")))
+		must(s.t, os.WriteFile(filepath.Join(repo, ".git", "tarn", "config"), []byte("[cache]\n\tlink = symlink\n"), 0o666))
+		s.do(repo, checkoutAll(false))
+	}
 	return []crashCase{
 		{"add first", first, plain(add("data")), true, false},
 		{"add second", edited, plain(add("data")), true, false},
 		{"add a part", edited, plain(add("data/sub")), true, false},
 		{"checkout fresh", absent, checkoutAll, true, true},
 		{"checkout switch", switched, checkoutAll, true, true},
+		{"unprotect", linked, plain(unprotect), true, true},
 		{"push first", added, plain(pushAll), true, false},
 		{"push second", pushed, plain(pushAll), true, false},
 		{"fetch", lost, plain(fetchAll), false, false},

@@ -170,7 +170,8 @@ func (r *Repo) checkMove(ctx context.Context, m *moving, src string) error {
 	if !r.isManifest(m.from) {
 		return r.noDataset(ctx, m.from, src)
 	}
-	if info, err := os.Lstat(r.abs(m.from)); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+	_, linked := r.cacheLink(m.from)
+	if info, err := os.Lstat(r.abs(m.from)); err == nil && !linked && !info.IsDir() && !info.Mode().IsRegular() {
 		if err := checkLink(r.abs(m.from), src); err != nil {
 			return err
 		}

@@ -81,7 +81,25 @@ func (s *survey) rows(ctx context.Context, src index.Source) (iter.Seq2[row, err
 		Root: s.r.abs(s.t.Dataset), Name: s.t.Dataset, Ignore: rules, Prefix: s.t.Prefix,
 		Warn: func(p, why string) { s.r.report.Warn(filepath.ToSlash(filepath.Join(s.t.Dataset, p)), why+"; skipped") },
 	})
+	if f, ok := s.r.cacheLink(s.t.Dataset); ok {
+		ws = func(yield func(scan.File, error) bool) { yield(f, nil) }
+	}
 	return join(s.present(ws), s.records(), index.Walk(ctx, s.v.manifest(), src, "")), nil
+}
+
+// cacheLink is a dataset that is one file, and that a link into the cache stands for (cache.link = symlink).
+func (r *Repo) cacheLink(dataset string) (scan.File, bool) {
+	target, err := os.Readlink(r.abs(dataset))
+	if err != nil {
+		return scan.File{}, false
+	}
+	info, err := os.Lstat(r.abs(dataset))
+	f := scan.File{Path: ".", Kind: index.Link, Target: filepath.ToSlash(target)}
+	if err != nil || !r.cached(&index.Entry{Target: f.Target}) {
+		return scan.File{}, false
+	}
+	f.Stat = scan.StatOf(info)
+	return f, true
 }
 
 // present makes a dataset that is not there an empty one.
