@@ -89,12 +89,17 @@ func (b *Builder) page(level int, r *run) error {
 	if err := b.sink(ref.Digest, text); err != nil {
 		return fmt.Errorf("store page %s: %w", ref.Digest.Short(), err)
 	}
+	return b.refer(level, ref)
+}
+
+// refer adds the line of a page to the level above.
+func (b *Builder) refer(level int, ref Ref) error {
 	if level+1 == len(b.tiers) {
 		b.tiers = append(b.tiers, &tier{b: b, level: level + 1, depth: b.shape.bits + 1})
 	}
 	l := line{entries: ref.Entries, bytes: ref.Bytes}
 	if level < MaxLevel {
-		l.word = b.word(level+1, first)
+		l.word = b.word(level+1, ref.First)
 	}
 	var lineText []byte
 	lineText, l.path = appendRef(nil, &ref)
