@@ -104,13 +104,13 @@ func TestApplyMovesCuts(t *testing.T) {
 	s := shape{inline: 4, refs: 4, lines: 8, page: MaxPage, bits: 6}
 	words := newBuilder(FormDir, nil, s)
 	var list []Entry
-	for i := 0; len(list) < 400; i++ {
+	for i := 0; len(list) < 3000; i++ {
 		list = append(list, file("f/"+strings.Repeat("x", i%7)+digest.Sum([]byte{byte(i), byte(i >> 8)}).String(), i))
 	}
 	slices.SortFunc(list, func(x, y Entry) int { return strings.Compare(x.Path, y.Path) })
 	cuts := 0
 	for i := range list {
-		if !words.cutsAfter(list[i].Path) && i%37 != 0 {
+		if !words.cutsAfter(list[i].Path) && i%137 != 0 {
 			continue
 		}
 		cuts++
@@ -123,7 +123,7 @@ func TestApplyMovesCuts(t *testing.T) {
 			t.Errorf("with %d: another version than what was built", i)
 		}
 	}
-	if cuts < 12 {
+	if cuts < 50 {
 		t.Errorf("only %d places", cuts)
 	}
 }

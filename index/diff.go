@@ -18,8 +18,13 @@ type Change struct {
 // same place, at any level. A page is checked against its reference and those that were read before it; pages that were skipped are
 // not. It stops after an error.
 func Diff(ctx context.Context, a, b *Manifest, srcA, srcB Source) iter.Seq2[Change, error] {
+	return diffAt(ctx, a, b, srcA, srcB, "")
+}
+
+// diffAt is Diff for what is at or below prefix.
+func diffAt(ctx context.Context, a, b *Manifest, srcA, srcB Source, prefix string) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		d := &differ{ctx: ctx, a: newCursor(a, srcA), b: newCursor(b, srcB), yield: yield}
+		d := &differ{ctx: ctx, a: newCursor(a, srcA), b: newCursor(b, srcB), prefix: prefix, span: newSpan(prefix), yield: yield}
 		switch {
 		case isEmpty(a):
 			d.whole(b, srcB, func(e *Entry) Change { return Change{Path: e.Path, New: e} })
@@ -35,14 +40,16 @@ func isEmpty(m *Manifest) bool { return m == nil || len(m.Entries)+len(m.Pages) 
 
 // differ is one Diff.
 type differ struct {
-	ctx   context.Context
-	a, b  *cursor
-	yield func(Change, error) bool
+	ctx    context.Context
+	a, b   *cursor
+	prefix string
+	span   span
+	yield  func(Change, error) bool
 }
 
 // whole is the case that all of m is a change; Walk reads ahead.
 func (d *differ) whole(m *Manifest, src Source, change func(*Entry) Change) {
-	for e, err := range Walk(d.ctx, m, src, "") {
+	for e, err := range Walk(d.ctx, m, src, d.prefix) {
 		if err != nil {
 			d.yield(Change{}, fmt.Errorf("compare manifests: %w", err))
 			return
@@ -68,6 +75,8 @@ func (d *differ) run() {
 
 // step takes one entry or page from one side or both, and reports whether to go on.
 func (d *differ) step() (bool, error) {
+	d.a.seek(&d.span)
+	d.b.seek(&d.span)
 	a, b := d.a.head(), d.b.head()
 	side := compareHeads(a, b)
 	switch {
@@ -207,6 +216,22 @@ func (c *cursor) top() *frame { return &c.stack[len(c.stack)-1] }
 
 // skip goes to the next entry or page of the list.
 func (c *cursor) skip() { c.top().at++ }
+
+// seek skips entries that are not in the span, and pages that can't have such.
+func (c *cursor) seek(s *span) {
+	for h := c.head(); !s.all && !h.none(); h = c.head() {
+		if h.entry != nil && s.holds(h.entry.Path) {
+			return
+		}
+		if h.ref != nil {
+			f := c.top()
+			if p := f.pages.at(f.at); s.touches(p.ref.First, p.end) {
+				return
+			}
+		}
+		c.skip()
+	}
+}
 
 // skipPage is skip for a page that the other manifest has too, at a level that it may know better.
 func (c *cursor) skipPage(level int) {
