@@ -60,14 +60,10 @@ type SyntaxError struct {
 }
 
 func (e *SyntaxError) Error() string {
-	s := e.What
 	if e.Line > 0 {
-		s = fmt.Sprintf("line %d: %s", e.Line, e.What)
+		return fmt.Sprintf("line %d: %s", e.Line, e.What)
 	}
-	if e.Conflict || e.Merged {
-		s += "; take one side: git checkout --ours (or --theirs) FILE"
-	}
-	return s
+	return e.What
 }
 
 // Unwrap is the cause, such as ErrOutside; it may be nil.

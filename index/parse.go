@@ -94,7 +94,7 @@ func (p *parser) line() []byte {
 }
 
 func (p *parser) wrongHeader(line []byte, want string) error {
-	if isMarker(line) {
+	if mark, _ := marker(line); mark != 0 {
 		return p.fail(line, nil)
 	}
 	if bytes.HasPrefix(line, []byte("tarn ")) && !bytes.HasPrefix(line, []byte("tarn 1 ")) {
@@ -316,21 +316,11 @@ func (p *parser) keep(s string) string {
 
 // fail is the error for the current line.
 func (p *parser) fail(line []byte, err error) error {
-	if isMarker(line) {
+	if mark, _ := marker(line); mark != 0 {
 		return &SyntaxError{Line: p.at, What: "conflict markers of a merge", Conflict: true}
 	}
 	if bytes.HasSuffix(line, []byte("\r")) {
 		err = errors.New("the line ends in CR LF: a manifest is not to be converted (git attribute -text)")
 	}
 	return &SyntaxError{Line: p.at, What: err.Error(), err: err}
-}
-
-// isMarker says that Git wrote the line into the middle of a merge.
-func isMarker(line []byte) bool {
-	for _, m := range []string{"<<<<<<<", "|||||||", "=======", ">>>>>>>"} {
-		if rest, ok := bytes.CutPrefix(line, []byte(m)); ok && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\r') {
-			return true
-		}
-	}
-	return false
 }
