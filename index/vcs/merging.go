@@ -3,6 +3,7 @@ package vcs
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -42,6 +43,7 @@ type Merging struct {
 	Verb         string // merge, cherry-pick, revert, rebase
 	Ours, Theirs string
 	Bases        []string // none where the two have no commit in common
+	Began        int64    // when it stopped, ns since the epoch; 0 for one that was committed
 }
 
 // Merging finds out what Git is merging now or, if that is nothing, which merge made the file what it is in HEAD. ok is false if there is none.
@@ -51,7 +53,8 @@ func (r *Repo) Merging(ctx context.Context, path string) (m Merging, ok bool, er
 		return m, false, err
 	}
 	for _, c := range []struct{ ref, verb string }{{"MERGE_HEAD", "merge"}, {"REBASE_HEAD", "rebase"}, {"CHERRY_PICK_HEAD", "cherry-pick"}, {"REVERT_HEAD", "revert"}} {
-		if !pathExists(filepath.Join(r.GitDir, c.ref)) || c.verb == "rebase" && !r.Rebasing() {
+		info, err := os.Stat(filepath.Join(r.GitDir, c.ref))
+		if err != nil || c.verb == "rebase" && !r.Rebasing() {
 			continue
 		}
 		commit, err := r.ReadRev(ctx, c.ref)
@@ -59,6 +62,7 @@ func (r *Repo) Merging(ctx context.Context, path string) (m Merging, ok bool, er
 			return m, false, err
 		}
 		m, err := r.mergingOf(ctx, c.verb, head, commit)
+		m.Began = info.ModTime().UnixNano()
 		return m, err == nil, err
 	}
 	return r.mergedBy(ctx, head, path)
@@ -68,16 +72,16 @@ func (r *Repo) Merging(ctx context.Context, path string) (m Merging, ok bool, er
 func (r *Repo) mergingOf(ctx context.Context, verb, head, commit string) (Merging, error) {
 	if verb == "merge" {
 		bases, err := r.mergeBases(ctx, head, commit)
-		return Merging{verb, head, commit, bases}, err
+		return Merging{Verb: verb, Ours: head, Theirs: commit, Bases: bases}, err
 	}
 	parents, err := r.Parents(ctx, commit)
 	if err != nil || verb != "revert" {
-		return Merging{verb, head, commit, parents[:min(1, len(parents))]}, err
+		return Merging{Verb: verb, Ours: head, Theirs: commit, Bases: parents[:min(1, len(parents))]}, err
 	}
 	if len(parents) == 0 {
 		return Merging{}, errors.New("the first commit can't be reverted by path")
 	}
-	return Merging{verb, head, parents[0], []string{commit}}, nil
+	return Merging{Verb: verb, Ours: head, Theirs: parents[0], Bases: []string{commit}}, nil
 }
 
 // mergedBy is the merge that last changed a file on the line of first parents.
@@ -97,7 +101,7 @@ func (r *Repo) mergedBy(ctx context.Context, head, path string) (m Merging, ok b
 		}
 	}
 	bases, err := r.mergeBases(ctx, parents[0], parents[1])
-	return Merging{"merge", parents[0], parents[1], bases}, err == nil, err
+	return Merging{Verb: "merge", Ours: parents[0], Theirs: parents[1], Bases: bases}, err == nil, err
 }
 
 func (r *Repo) mergeBases(ctx context.Context, a, b string) ([]string, error) {

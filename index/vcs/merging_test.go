@@ -32,21 +32,21 @@ func TestMergingAndUnmerged(t *testing.T) {
 	for verb, do := range map[string]func(s *scratch, base, main, side string) (Merging, Stages){
 		"merge": func(s *scratch, base, main, side string) (Merging, Stages) {
 			s.fails("merge", "side")
-			return Merging{"merge", main, side, []string{base}}, Stages{base, main, side}
+			return Merging{Verb: "merge", Ours: main, Theirs: side, Bases: []string{base}}, Stages{base, main, side}
 		},
 		"rebase": func(s *scratch, base, main, side string) (Merging, Stages) {
 			s.fails("rebase", "side")
-			return Merging{"rebase", side, main, []string{base}}, Stages{base, side, main}
+			return Merging{Verb: "rebase", Ours: side, Theirs: main, Bases: []string{base}}, Stages{base, side, main}
 		},
 		"cherry-pick": func(s *scratch, base, main, side string) (Merging, Stages) {
 			s.fails("cherry-pick", "side")
-			return Merging{"cherry-pick", main, side, []string{base}}, Stages{base, main, side}
+			return Merging{Verb: "cherry-pick", Ours: main, Theirs: side, Bases: []string{base}}, Stages{base, main, side}
 		},
 		"revert": func(s *scratch, base, main, side string) (Merging, Stages) {
 			s.write("d.tarn", "3\n")
 			third := s.commit()
 			s.fails("revert", main)
-			return Merging{"revert", third, base, []string{main}}, Stages{main, third, base}
+			return Merging{Verb: "revert", Ours: third, Theirs: base, Bases: []string{main}}, Stages{main, third, base}
 		},
 	} {
 		t.Run(verb, func(t *testing.T) {
@@ -54,7 +54,11 @@ func TestMergingAndUnmerged(t *testing.T) {
 			base, main, side := s.diverge()
 			want, at := do(s, base, main, side)
 			r := s.open(s.dir)
-			if got, ok, err := r.Merging(t.Context(), "d.tarn"); err != nil || !ok || !reflect.DeepEqual(got, want) {
+			got, ok, err := r.Merging(t.Context(), "d.tarn")
+			if got.Began == 0 {
+				t.Error("it did not begin")
+			}
+			if got.Began = 0; err != nil || !ok || !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v, %t, %v; want %+v", got, ok, err, want)
 			}
 			blob := func(commit string) string { return s.git("rev-parse", commit+":d.tarn") }
@@ -80,7 +84,7 @@ func TestMergingThatWasCommitted(t *testing.T) {
 	s.git("commit", "-q", "-a", "-m", "markers and all")
 	s.write("other", "x")
 	s.commit()
-	want := Merging{"merge", main, side, []string{base}}
+	want := Merging{Verb: "merge", Ours: main, Theirs: side, Bases: []string{base}}
 	if got, ok, err := s.open(s.dir).Merging(t.Context(), "d.tarn"); err != nil || !ok || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %t, %v; want %+v", got, ok, err, want)
 	}

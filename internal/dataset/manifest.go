@@ -57,7 +57,11 @@ func (r *Repo) readManifest(dataset string) (*version, error) {
 }
 
 func (r *Repo) brokenManifest(dataset string, err error) error {
-	return fmt.Errorf("%w: read %s: %w", ErrUsage, dataset+ManifestSuffix, err)
+	broken := fmt.Errorf("%w: read %s: %w", ErrUsage, dataset+ManifestSuffix, err)
+	if isMergeError(err) {
+		return &Hinted{broken, "tarn resolve " + dataset}
+	}
+	return broken
 }
 
 // headManifest reads the manifest of a commit; nil where that has none.

@@ -98,6 +98,9 @@ func (r *Repo) Status(ctx context.Context, o StatusOptions) (*StatusResult, erro
 			if errors.Is(err, errNoPage) { // Git brought a version whose pages were not fetched yet
 				p.Side, p.Err = "cache", &Hinted{fmt.Errorf("%w from the cache: pages of its manifest", ErrIncomplete), "tarn pull " + t.Dataset}
 			}
+			if errors.Is(err, index.ErrPage) { // Git may have put pages together that don't go together
+				p.Err = &Hinted{err, "tarn resolve " + t.Dataset}
+			}
 			l.out.Err = p.Err
 			res.Problems = append(res.Problems, p)
 		}
