@@ -72,7 +72,7 @@ func (r *Repo) Log(ctx context.Context, o LogOptions) iter.Seq2[Commit, error] {
 			c.Manifests = raw.changes
 			return c.ID == "" || yield(c, nil)
 		}
-		for f, err := range r.fieldsOf(ctx, args...) {
+		for f, err := range r.fieldsOf(ctx, nil, args...) {
 			if err == nil {
 				err = raw.err
 			}

@@ -150,8 +150,8 @@ func (r *Repo) ask(ctx context.Context, dir string) error {
 	return err
 }
 
-func (r *Repo) askPath(ctx context.Context, dir, what string) (string, error) {
-	out, err := r.runIn(ctx, dir, nil, "rev-parse", "--path-format=absolute", what)
+func (r *Repo) askPath(ctx context.Context, dir string, what ...string) (string, error) {
+	out, err := r.runIn(ctx, dir, nil, append([]string{"rev-parse", "--path-format=absolute"}, what...)...)
 	return filepath.FromSlash(strings.TrimSuffix(string(out), "\n")), err
 }
 

@@ -81,7 +81,12 @@ func (r *Repo) runIn(ctx context.Context, dir string, stdin []byte, args ...stri
 
 // eachField runs git with -z among args and hands over one field of its output after the other, so that memory does not grow with it.
 func (r *Repo) eachField(ctx context.Context, each func(string), args ...string) error {
-	for s, err := range r.fieldsOf(ctx, args...) {
+	return r.eachFieldOf(ctx, nil, each, args...)
+}
+
+// eachFieldOf is eachField for a git that reads something.
+func (r *Repo) eachFieldOf(ctx context.Context, stdin []byte, each func(string), args ...string) error {
+	for s, err := range r.fieldsOf(ctx, stdin, args...) {
 		if err != nil {
 			return err
 		}
@@ -91,13 +96,16 @@ func (r *Repo) eachField(ctx context.Context, each func(string), args ...string)
 }
 
 // fieldsOf is eachField as a sequence, which ends after an error; git ends when the caller stops.
-func (r *Repo) fieldsOf(ctx context.Context, args ...string) iter.Seq2[string, error] {
+func (r *Repo) fieldsOf(ctx context.Context, stdin []byte, args ...string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		own, cancel := context.WithCancel(ctx)
 		defer cancel()
 		cmd := r.command(own, r.dir(), args...)
 		var errs bytes.Buffer
 		cmd.Stderr = &errs
+		if stdin != nil {
+			cmd.Stdin = bytes.NewReader(stdin)
+		}
 		out, err := cmd.StdoutPipe()
 		if err == nil {
 			err = cmd.Start()
