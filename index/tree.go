@@ -133,9 +133,14 @@ type LeveledRef struct {
 // Refs yields every page below the root with its level, ascending by first path, parents before their children. It reads the first page
 // of the root and all pages above level 0; it stops after an error.
 func Refs(ctx context.Context, m *Manifest, src Source) iter.Seq2[LeveledRef, error] {
+	return RefsIn(ctx, m, src, "")
+}
+
+// RefsIn is Refs for the pages that can hold entries at or below prefix, and their parents; no others are read.
+func RefsIn(ctx context.Context, m *Manifest, src Source, prefix string) iter.Seq2[LeveledRef, error] {
 	return func(yield func(LeveledRef, error) bool) {
 		if m != nil {
-			(&lister{ctx, src, yield}).list(children{m.Pages, rootLevel, ""})
+			(&lister{ctx, src, newSpan(prefix), yield}).list(children{m.Pages, rootLevel, ""})
 		}
 	}
 }
@@ -143,12 +148,16 @@ func Refs(ctx context.Context, m *Manifest, src Source) iter.Seq2[LeveledRef, er
 type lister struct {
 	ctx   context.Context
 	src   Source
+	span  span
 	yield func(LeveledRef, error) bool
 }
 
 func (l *lister) list(pages children) bool {
 	for i := range pages.refs {
 		c := pages.at(i)
+		if !l.span.touches(c.ref.First, c.end) {
+			continue
+		}
 		var n *node
 		if c.level != 0 {
 			var err error

@@ -28,12 +28,7 @@ func leaves(ctx context.Context, v *version, src index.Source, prefix string) it
 			yield(leaf{remote.KindRoot, v.id, v.Entries, v.raw}, nil)
 			return
 		}
-		var last *index.Ref // whose span ends where the next one starts
-		emit := func(ref *index.Ref) bool {
-			l, err := readLeaf(ctx, src, ref.Digest)
-			return yield(l, err)
-		}
-		for ref, err := range index.Refs(ctx, v.Manifest, src) {
+		for ref, err := range index.RefsIn(ctx, v.Manifest, src, prefix) {
 			if err != nil {
 				yield(leaf{}, err)
 				return
@@ -41,13 +36,10 @@ func leaves(ctx context.Context, v *version, src index.Source, prefix string) it
 			if ref.Level != 0 {
 				continue
 			}
-			if last != nil && overlaps(last.First, ref.First, prefix) && !emit(last) {
+			l, err := readLeaf(ctx, src, ref.Digest)
+			if !yield(l, err) {
 				return
 			}
-			last = &ref.Ref
-		}
-		if last != nil && overlaps(last.First, "", prefix) {
-			emit(last)
 		}
 	}
 }
@@ -62,14 +54,6 @@ func readLeaf(ctx context.Context, src index.Source, d digest.Digest) (leaf, err
 		return leaf{}, fmt.Errorf("page %s: %w", d.Short(), err)
 	}
 	return leaf{remote.KindPage, d, p.Entries, b}, nil
-}
-
-// overlaps says whether paths from first up to (not including) next can be prefix or below it; next "" is the end.
-func overlaps(first, next, prefix string) bool {
-	if prefix == "" {
-		return true
-	}
-	return (next == "" || prefix < next) && first <= prefix+"/\xff"
 }
 
 // hasBytes says that an entry needs bytes from somewhere.
