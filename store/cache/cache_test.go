@@ -121,6 +121,7 @@ func readable(t testing.TB, c *Cache, want []byte) {
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("open of %d: %v", len(want), err)
 	}
+	readableRanges(t, c, want)
 	ws := newWorkspace(t)
 	must(t, ws.Mkdir("dir", 0o777))
 	for name, exec := range map[string]bool{"dir/f": false, "x": true} {
@@ -138,6 +139,33 @@ func readable(t testing.TB, c *Cache, want []byte) {
 	}
 	if n := ws.names(t); len(n) != 2 {
 		t.Errorf("workspace has %v", n)
+	}
+}
+
+func readableRanges(t testing.TB, c *Cache, want []byte) {
+	t.Helper()
+	d, size := digest.Sum(want), int64(len(want))
+	for _, at := range [][2]int64{{0, size}, {size, 0}, {0, size / 2}, {size / 3, size - size/3}, {size / 2, size / 4}} {
+		r, err := c.OpenRange(d, size, at[0], at[1])
+		if err != nil {
+			t.Errorf("open %d of %d: %v", at, size, err)
+			continue
+		}
+		got, err := io.ReadAll(r)
+		r.Close()
+		if err != nil || !bytes.Equal(got, want[at[0]:at[0]+at[1]]) {
+			t.Errorf("range %d of %d: %d bytes, %v", at, size, len(got), err)
+		}
+	}
+	for _, at := range [][2]int64{{0, size + 1}, {size + 1, 0}, {-1, 1}, {1, -1}, {1, size}} {
+		if r, err := c.OpenRange(d, size, at[0], at[1]); err == nil {
+			t.Errorf("range %d of %d is read", at, size)
+			r.Close()
+		}
+	}
+	if r, err := c.OpenRange(d, size+1, 0, 1); err == nil {
+		t.Errorf("a range of %d is read with another size", size)
+		r.Close()
 	}
 }
 

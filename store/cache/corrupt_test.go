@@ -50,6 +50,14 @@ var reads = map[string]func(c *Cache, ws workspace, d digest.Digest, size int) e
 		_, err = io.Copy(io.Discard, r)
 		return err
 	},
+	"range": func(c *Cache, _ workspace, d digest.Digest, size int) error {
+		_, err := c.OpenRange(d, int64(size), 1, 3) // elsewhere than what is wrong
+		return err
+	},
+	"all as a range": func(c *Cache, _ workspace, d digest.Digest, size int) error {
+		_, err := c.OpenRange(d, int64(size), 0, int64(size))
+		return err
+	},
 	"checkout": func(c *Cache, ws workspace, d digest.Digest, size int) error {
 		return c.Checkout(d, int64(size), false, ws.Root, "f")
 	},

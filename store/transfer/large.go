@@ -22,6 +22,28 @@ func (d *download) large(ctx context.Context, i int) {
 	d.finish(i, d.dst.AddVerified(w.Digest, w.Size, r))
 }
 
+// Reader gives the bytes of pieces, in order.
+type Reader struct {
+	aheadReader
+	cancel context.CancelFunc
+}
+
+// NewReader reads pieces from src; none of a piece's bytes is given out before all were checked against its digest. Neighbours are read by one
+// range request, and so many requests run ahead. The caller closes it. Errors are those of a want of Download.
+func NewReader(ctx context.Context, src Packs, pieces []WantPiece, jobs int) *Reader {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &Reader{aheadReader{ctx: ctx, d: &download{src: src, jobs: max(jobs, 1)}, left: pieces}, cancel}
+	r.fill()
+	return r
+}
+
+// Close ends the requests that are under way.
+func (r *Reader) Close() error {
+	r.cancel()
+	r.running.Wait()
+	return nil
+}
+
 // aheadReader gives the bytes of a file while the ranges after them are on their way.
 type aheadReader struct {
 	ctx   context.Context

@@ -293,6 +293,50 @@ func TestCancel(t *testing.T) {
 	u.Close()
 }
 
+// TestReader reads files, and some of their pieces, without a store.
+func TestReader(t *testing.T) {
+	w := newWorld(t, 1000, 3<<20, 40<<20)
+	ps, _, err := w.push(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range wants(w.files, ps) {
+		all := w.local.blobs[want.Digest]
+		off := 0
+		for n, p := range want.Pieces {
+			r := NewReader(t.Context(), &w.bucket, want.Pieces[n:], 3)
+			head := make([]byte, min(len(all)-off, 100))
+			if _, err := io.ReadFull(r, head); err != nil || !bytes.Equal(head, all[off:off+len(head)]) {
+				t.Fatalf("file %d from piece %d: %v", i, n, err)
+			}
+			r.Close() // before its end
+			if off += int(p.Raw); n > 3 {
+				break
+			}
+		}
+		r := NewReader(t.Context(), &w.bucket, want.Pieces, 3)
+		got, err := io.ReadAll(r)
+		r.Close()
+		if err != nil || !bytes.Equal(got, all) {
+			t.Errorf("file %d: %d bytes of %d, %v", i, len(got), len(all), err)
+		}
+	}
+	large := wants(w.files, ps)[1]
+	bad := large.Pieces[2]
+	w.bucket.packs[bad.Pack.Name][bad.Offset+5] ^= 1
+	w.bucket.gets = 0
+	for n, ok := range map[int]bool{1: true, 2: false} {
+		r := NewReader(t.Context(), &w.bucket, large.Pieces[n:n+1], 3)
+		got, err := io.ReadAll(r)
+		if r.Close(); ok != (err == nil) || !ok && (len(got) > 0 || !errors.Is(err, digest.ErrMismatch)) {
+			t.Errorf("piece %d: %d bytes, %v", n, len(got), err)
+		}
+	}
+	if w.bucket.gets != 2 {
+		t.Errorf("%d requests for two pieces", w.bucket.gets)
+	}
+}
+
 func TestBrokenPack(t *testing.T) {
 	w := newWorld(t, 1000, 2000, 3<<20)
 	ps, _, err := w.push(t)
