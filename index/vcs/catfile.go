@@ -18,6 +18,7 @@ type catFile struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
+	err *strings.Builder // what it says; complete once it has ended
 }
 
 // Contents is the bytes of an object: an id, or REV:PATH with a path from the root. One of more than max bytes is an error; one that is not there ErrNotFound.
@@ -35,6 +36,9 @@ func (r *Repo) Contents(ctx context.Context, name string, max int64) ([]byte, er
 	b, err := r.cat.read(name, max)
 	if !stop() || err != nil && !errors.Is(err, ErrNotFound) {
 		r.stopCat() // its output may be half read
+		if why := strings.TrimSpace(r.cat.err.String()); why != "" {
+			err = &GitError{[]string{"cat-file"}, strings.TrimPrefix(why, "fatal: "), -1} // a partial clone that could not fetch, say
+		}
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -60,6 +64,8 @@ func (r *Repo) startCat() error {
 		return nil
 	}
 	cmd := r.command(context.Background(), r.dir(), "cat-file", "--batch")
+	said := &strings.Builder{}
+	cmd.Stderr = said
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -71,7 +77,7 @@ func (r *Repo) startCat() error {
 	if err := cmd.Start(); err != nil {
 		return gitError(err, []string{"cat-file"}, "")
 	}
-	r.cat.cmd, r.cat.in, r.cat.out = cmd, in, bufio.NewReaderSize(out, 64<<10)
+	r.cat.cmd, r.cat.in, r.cat.out, r.cat.err = cmd, in, bufio.NewReaderSize(out, 64<<10), said
 	return nil
 }
 

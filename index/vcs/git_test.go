@@ -111,6 +111,11 @@ func TestOpenWorktreeShallowBareSubmodule(t *testing.T) {
 	if r := s.open(bare); r.Root != "" || !r.Bare || r.GitDir != bare {
 		t.Errorf("bare: %+v", r)
 	}
+	inside := filepath.Join(s.dir, "inside.git")
+	s.git("clone", "-q", "--bare", s.dir, inside)
+	if r := s.open(filepath.Join(inside, "refs", "heads")); r.Root != "" || !r.Bare || r.GitDir != inside {
+		t.Errorf("bare, in a work tree: %+v", r)
+	}
 	s.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", s.dir, "sub")
 	if r := s.open(filepath.Join(s.dir, "sub")); r.Root != filepath.Join(s.dir, "sub") || !strings.HasSuffix(r.GitDir, filepath.Join(".git", "modules", "sub")) {
 		t.Errorf("submodule: %+v", r)

@@ -45,7 +45,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repo, error) {
 			if r.find(d) {
 				return r, nil
 			}
-			if exists(filepath.Join(d, ".git")) {
+			if exists(filepath.Join(d, ".git")) || isGitDir(d) {
 				break // not a plain one: git knows
 			}
 		}
@@ -102,6 +102,11 @@ func (r *Repo) find(d string) bool {
 	r.Root, r.GitDir, r.CommonDir = d, filepath.Clean(git), filepath.Clean(common)
 	r.Shallow = exists(filepath.Join(r.CommonDir, "shallow"))
 	return true
+}
+
+// isGitDir says that d looks like a bare repository, which may lie in a work tree of another one.
+func isGitDir(d string) bool {
+	return filepath.Base(d) != ".git" && exists(filepath.Join(d, "HEAD")) && exists(filepath.Join(d, "objects")) && exists(filepath.Join(d, "refs"))
 }
 
 // unusual says that a repository's configuration may move its work tree.

@@ -113,7 +113,20 @@ func (c *Config) GoString() string { return c.String() }
 
 // Load reads the files that exist. A file that can't be parsed, one of more than MaxSize bytes, and a secret at the repository level are errors that wrap
 // ErrInvalid.
-func Load(paths Paths) (*Config, error) {
+func Load(paths Paths) (*Config, error) { return load(paths, read) }
+
+// LoadTracked is Load where the repository level is not a file but text, of a commit; the path of that level is its name in messages.
+func LoadTracked(paths Paths, text []byte) (*Config, error) {
+	return load(paths, func(path string, level Level) (*File, error) {
+		if level != Repository {
+			return read(path, level)
+		}
+		f, err := Parse(text)
+		return f, inFile(err, path)
+	})
+}
+
+func load(paths Paths, read func(path string, level Level) (*File, error)) (*Config, error) {
 	c := &Config{}
 	for level, path := range paths {
 		if path == "" {
@@ -128,6 +141,12 @@ func Load(paths Paths) (*Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// With is c and one value more, which wins. No file has it.
+func (c *Config) With(section, sub, key, value string) *Config {
+	e := Entry{Section: strings.ToLower(section), Sub: sub, Key: strings.ToLower(key), Value: value, Origin: Origin{Level: Local}}
+	return &Config{entries: append(slices.Clone(c.entries), e), warnings: c.warnings}
 }
 
 func (c *Config) add(f *File, level Level, path string) error {

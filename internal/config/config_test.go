@@ -62,6 +62,33 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestLoadTracked(t *testing.T) {
+	p := levelsOf(t, map[Level]string{User: "[core]\nremote = usr\n", Repository: "not read", Local: "[cache]\ndir = x\n"})
+	p[Repository] = "HEAD:.tarn/config"
+	c, err := LoadTracked(p, []byte("[core]\nremote = tracked\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, o, _ := c.Get("core", "", "remote"); v != "tracked" || o.String() != "HEAD:.tarn/config:2" || o.Level != Repository {
+		t.Errorf("%q of %v", v, o)
+	}
+	if v, _, _ := c.Get("cache", "", "dir"); v != "x" {
+		t.Errorf("local level: %q", v)
+	}
+	more := c.With("Remote", "r", "URL", "u")
+	if v, _, ok := more.Get("remote", "r", "url"); v != "u" || !ok {
+		t.Errorf("With: %q", v)
+	}
+	if _, _, ok := c.Get("remote", "r", "url"); ok {
+		t.Error("With changed what it was called on")
+	}
+	for text, want := range map[string]string{"[core\n": "HEAD:.tarn/config:1", "[remote \"a\"]\npassword = hunter2\n": "HEAD:.tarn/config:2"} {
+		if _, err := LoadTracked(p, []byte(text)); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestLoadMissing(t *testing.T) {
 	dir := t.TempDir()
 	c, err := Load(Paths{User: filepath.Join(dir, "no", "config"), Local: filepath.Join(dir, "config")})

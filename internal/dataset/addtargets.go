@@ -14,6 +14,9 @@ import (
 
 // addTargets checks what is asked for before anything is written.
 func (r *Repo) addTargets(ctx context.Context, o AddOptions) ([]Target, error) {
+	if err := r.needWorkTree(); err != nil {
+		return nil, err
+	}
 	if o.Update {
 		ts, err := r.targets(ctx, o.Paths)
 		if err != nil {

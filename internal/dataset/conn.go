@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"tarn/index/vcs"
 	"tarn/store/blob"
@@ -115,7 +117,7 @@ func (r *Repo) bucket(name string) (blob.Bucket, error) {
 	return fs.New(r.disk, dir), nil
 }
 
-// localRemote is the directory that a path or a file:// URL names; relative ones start at the root of the repository.
+// localRemote is the directory that a path or a file:// URL names; relative ones start at the root of the repository, or at a bare repository itself.
 func (r *Repo) localRemote(raw string) (string, error) {
 	if scheme, _, ok := strings.Cut(raw, "://"); ok {
 		if scheme != "file" {
@@ -130,7 +132,10 @@ func (r *Repo) localRemote(raw string) (string, error) {
 	if filepath.IsAbs(raw) {
 		return filepath.Clean(raw), nil
 	}
-	return filepath.Join(r.root, filepath.FromSlash(raw)), nil
+	if r.base == "" {
+		return "", &Hinted{fmt.Errorf("%w: %s is relative to a repository on another machine", ErrUsage, raw), "the same command with --remote URL"}
+	}
+	return filepath.Join(r.base, filepath.FromSlash(raw)), nil
 }
 
 func (r *Repo) closeConns() error {
@@ -160,11 +165,14 @@ func (c *conn) page(ctx context.Context, d digest.Digest) ([]byte, error) {
 		return nil, err
 	}
 	w := c.store.NewWriter()
-	if _, _, err := w.AddBytes(o.Subject); err != nil {
-		w.Close()
-		return nil, err
+	_, _, err = w.AddBytes(o.Subject)
+	if cerr := w.Close(); err == nil {
+		err = cerr
 	}
-	return o.Subject, w.Close()
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		err = nil // a cache that can only be read: the page is asked for again next time
+	}
+	return o.Subject, err
 }
 
 // originID tells clones of one repository from those of others: a digest of origin's URL, or of this repository's own place.

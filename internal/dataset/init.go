@@ -26,8 +26,8 @@ const ignoreStart = "# What tarn leaves out of datasets; the syntax of .gitignor
 // Init prepares the repository: .tarn/config, .tarnignore, a line in .gitattributes; and the clone: the drivers that the line names. What is there already
 // stays.
 func (r *Repo) Init(ctx context.Context) (*InitResult, error) {
-	if r.root == "" {
-		return nil, fmt.Errorf("%w: a bare repository has no work tree", ErrUsage)
+	if err := r.needWorkTree(); err != nil {
+		return nil, err
 	}
 	res := &InitResult{Root: r.root}
 	if _, _, ok := r.cfg.Get("core", "", "id"); !ok {

@@ -113,8 +113,11 @@ func (p *pageSource) Page(ctx context.Context, d digest.Digest) ([]byte, error) 
 func (r *Repo) local() *pageSource { return &pageSource{r: r} }
 
 // anywhere is pages from the cache, else from the dataset's remote, which is connected when it is first needed.
-func (r *Repo) anywhere(dataset string) *pageSource {
-	return &pageSource{r: r, remote: func(ctx context.Context) (*conn, error) { return r.connectFor(ctx, dataset, "", false) }}
+func (r *Repo) anywhere(dataset string) *pageSource { return r.from(dataset, "") }
+
+// from is anywhere with a remote that was asked for; "" is the dataset's.
+func (r *Repo) from(dataset, asked string) *pageSource {
+	return &pageSource{r: r, remote: func(ctx context.Context) (*conn, error) { return r.connectFor(ctx, dataset, asked, false) }}
 }
 
 // isMissing says that a cache error is about bytes that are not there, or no longer good: a pull brings them back.

@@ -44,6 +44,15 @@ func (r *Repo) Remote(name string) (RemoteInfo, error) {
 	return RemoteInfo{}, &Hinted{fmt.Errorf("%w: there is no remote %q", ErrUsage, name), "tarn remote list"}
 }
 
+// knownRemote refuses a name, where one was given, that no remote has.
+func (r *Repo) knownRemote(name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := r.Remote(name)
+	return err
+}
+
 // AddRemote sets a remote up; the first one becomes the default. A relative path is written relative to the root of the repository.
 func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool) (RemoteInfo, error) {
 	if err := checkRemoteName(name); err != nil {
@@ -57,6 +66,9 @@ func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool)
 		return RemoteInfo{}, err
 	}
 	first := len(r.Remotes()) == 0
+	if err := r.editable(level); err != nil {
+		return RemoteInfo{}, err
+	}
 	e := r.editor(level)
 	if err := r.disk.MkdirAll(filepath.Dir(e.Path), 0o777); err != nil {
 		return RemoteInfo{}, err
@@ -92,15 +104,23 @@ func (r *Repo) remoteURL(raw string) (string, error) {
 	if _, err := r.localRemote(raw); err != nil || strings.Contains(raw, "://") || filepath.IsAbs(raw) {
 		return raw, err
 	}
-	abs := filepath.Join(r.root, filepath.FromSlash(r.prefix), raw)
+	abs := filepath.Join(r.base, filepath.FromSlash(r.prefix), raw)
 	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
 		return "", fmt.Errorf("%w: %s is not a directory", ErrUsage, raw)
 	}
-	rel, err := filepath.Rel(r.root, abs)
+	rel, err := filepath.Rel(r.base, abs)
 	if err != nil {
 		return "", err
 	}
 	return filepath.ToSlash(rel), nil
+}
+
+// editable refuses to change what stands in a commit only.
+func (r *Repo) editable(levels ...config.Level) error {
+	if r.tracked != "" && slices.Contains(levels, config.Repository) {
+		return fmt.Errorf("%w: a bare repository has no .tarn/config to write to; use --local", ErrUsage)
+	}
+	return nil
 }
 
 // levelsOf are the levels, strongest first, at which anything of the remote is set.
@@ -118,6 +138,9 @@ func (r *Repo) levelsOf(name string) []config.Level {
 // RemoveRemote forgets a remote; what is on it stays there.
 func (r *Repo) RemoveRemote(name string) error {
 	if _, err := r.Remote(name); err != nil {
+		return err
+	}
+	if err := r.editable(r.levelsOf(name)...); err != nil {
 		return err
 	}
 	for _, l := range r.levelsOf(name) {
@@ -138,6 +161,9 @@ func (r *Repo) RenameRemote(old, name string) error {
 	}
 	if _, err := r.Remote(name); err == nil {
 		return fmt.Errorf("%w: there is a remote %q already", ErrUsage, name)
+	}
+	if err := r.editable(r.levelsOf(old)...); err != nil {
+		return err
 	}
 	for _, l := range r.levelsOf(old) {
 		if err := r.editor(l).RenameSection("remote", old, name); err != nil {
@@ -169,6 +195,9 @@ func (r *Repo) moveDefault(old, name string) error {
 // DefaultRemote makes a remote the default, at the level at which one is set or else at the given one.
 func (r *Repo) DefaultRemote(name string, level config.Level) (RemoteInfo, error) {
 	if _, err := r.Remote(name); err != nil {
+		return RemoteInfo{}, err
+	}
+	if err := r.editable(level); err != nil {
 		return RemoteInfo{}, err
 	}
 	if err := r.editor(level).Set("core", "", "remote", name); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -41,7 +42,8 @@ type Repo struct {
 	report Reporter
 	git    *vcs.Repo
 	cfg    *config.Config
-	root   string // of the work tree, absolute, symlinks resolved
+	root   string // of the work tree, absolute, symlinks resolved; "" in a bare repository
+	base   string // where relative paths in the configuration start: root, or the bare repository itself; "" where that is not on this machine
 	prefix string // of Dir below root, slashes, "" at the root
 	common string // what worktrees share: cache, local configuration, ledgers
 	own    string // of this worktree: stat indexes
@@ -49,6 +51,9 @@ type Repo struct {
 
 	stuck   *moving // a move that was interrupted and can't be finished, for the reason stuckBy
 	stuckBy error
+
+	tracked string // where there is no work tree: the name of .tarn/config in a commit, REV:PATH
+	text    []byte // and what it says
 
 	connMu sync.Mutex
 	conns  connections
@@ -82,25 +87,64 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{o: o, disk: o.Disk, report: o.Report, git: g, root: g.Root}
-	r.common, r.own = filepath.Join(g.CommonDir, "tarn"), filepath.Join(g.GitDir, "tarn")
-	if g.Root != "" {
-		rel, err := filepath.Rel(g.Root, dir)
-		if err != nil {
-			return nil, err
-		}
-		if r.prefix = filepath.ToSlash(rel); r.prefix == "." {
-			r.prefix = ""
-		}
-	}
-	if err := r.loadConfig(); err != nil {
-		return r, err
+	r := newRepo(o, g)
+	if err = r.settle(ctx, dir); err != nil {
+		g.Close()
+		return nil, err
 	}
 	return r, r.finishMove(ctx)
 }
 
+// settle finds out where in the repository dir is, and reads the configuration.
+func (r *Repo) settle(ctx context.Context, dir string) error {
+	if r.root == "" {
+		if err := r.readTracked(ctx, "HEAD"); err != nil {
+			return err
+		}
+		return r.loadConfig()
+	}
+	rel, err := filepath.Rel(r.root, dir)
+	if err != nil {
+		return err
+	}
+	if r.prefix = filepath.ToSlash(rel); r.prefix == "." {
+		r.prefix = ""
+	}
+	return r.loadConfig()
+}
+
+func newRepo(o Options, g *vcs.Repo) *Repo {
+	r := &Repo{o: o, disk: o.Disk, report: o.Report, git: g, root: g.Root, base: g.Root}
+	if r.base == "" {
+		r.base = g.GitDir
+	}
+	r.common, r.own = filepath.Join(g.CommonDir, "tarn"), filepath.Join(g.GitDir, "tarn")
+	return r
+}
+
+// readTracked takes .tarn/config from a commit; where there is none, or no commit yet, it is empty.
+func (r *Repo) readTracked(ctx context.Context, rev string) (err error) {
+	r.tracked = rev + ":.tarn/config"
+	if r.text, err = r.git.Contents(ctx, r.tracked, config.MaxSize); err != nil && !isNotFound(err) {
+		return fmt.Errorf("read %s from git: %w", r.tracked, err)
+	}
+	return nil
+}
+
+// needWorkTree is for what reads or changes files of a work tree.
+func (r *Repo) needWorkTree() error {
+	if r.root == "" {
+		return fmt.Errorf("%w: a bare repository has no work tree", ErrUsage)
+	}
+	return nil
+}
+
 func (r *Repo) loadConfig() error {
-	c, err := config.Load(r.configPaths())
+	load := config.Load
+	if r.tracked != "" {
+		load = func(p config.Paths) (*config.Config, error) { return config.LoadTracked(p, r.text) }
+	}
+	c, err := load(r.configPaths())
 	if err != nil {
 		return fmt.Errorf("%w: read configuration: %w", ErrUsage, err)
 	}
@@ -114,7 +158,7 @@ func (r *Repo) loadConfig() error {
 func (r *Repo) configPaths() (p config.Paths) {
 	p[config.System], p[config.User] = r.o.SystemConfig, r.o.UserConfig
 	p[config.Local] = filepath.Join(r.common, "config")
-	if r.root != "" {
+	if p[config.Repository] = r.tracked; r.tracked == "" {
 		p[config.Repository] = config.RepositoryPath(r.root)
 	}
 	return p
@@ -137,16 +181,7 @@ func (r *Repo) openCache() (*cache.Cache, error) {
 	if r.store != nil {
 		return r.store, nil
 	}
-	o := cache.Options{}
-	if links, _, ok := r.cfg.Get("cache", "", "link"); ok {
-		for l := range strings.SplitSeq(links, ",") {
-			o.Links = append(o.Links, strings.TrimSpace(l))
-		}
-	}
-	if shared, _, _ := r.cfg.Get("cache", "", "shared"); shared == "group" {
-		o.Group = true
-	}
-	c, err := cache.Open(r.disk, r.cacheDir(), o)
+	c, err := cache.Open(r.disk, r.cacheDir(), r.cacheOptions())
 	if err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
@@ -154,7 +189,18 @@ func (r *Repo) openCache() (*cache.Cache, error) {
 	return c, nil
 }
 
-// cacheDir is <git-common-dir>/tarn/cache, or cache.dir: absolute, ~/… or relative to the root of the work tree.
+func (r *Repo) cacheOptions() (o cache.Options) {
+	if links, _, ok := r.cfg.Get("cache", "", "link"); ok {
+		for l := range strings.SplitSeq(links, ",") {
+			o.Links = append(o.Links, strings.TrimSpace(l))
+		}
+	}
+	shared, _, _ := r.cfg.Get("cache", "", "shared")
+	o.Group = shared == "group"
+	return o
+}
+
+// cacheDir is <git-common-dir>/tarn/cache, or cache.dir: absolute, ~/… or relative to the root of the work tree, or to the bare repository.
 func (r *Repo) cacheDir() string {
 	dir, _, ok := r.cfg.Get("cache", "", "dir")
 	switch {
@@ -167,14 +213,17 @@ func (r *Repo) cacheDir() string {
 			return filepath.Join(home, dir[2:])
 		}
 	}
-	return filepath.Join(r.root, dir)
+	return filepath.Join(r.base, dir)
 }
 
 // abs is the absolute path of a slash path below the root.
 func (r *Repo) abs(name string) string { return filepath.Join(r.root, filepath.FromSlash(name)) }
 
-// rel is the slash path below the root of what the user wrote, without following symlinks in its last element.
+// rel is the slash path below the root of what the user wrote, without following symlinks in its last element. In a bare repository paths start at its root.
 func (r *Repo) rel(arg string) (string, error) {
+	if r.root == "" {
+		return fromRoot(arg)
+	}
 	p := arg
 	if !filepath.IsAbs(p) {
 		p = filepath.Join(r.root, filepath.FromSlash(r.prefix), p)
@@ -191,6 +240,18 @@ func (r *Repo) rel(arg string) (string, error) {
 		return "", nil
 	}
 	return rel, nil
+}
+
+// fromRoot cleans a slash path that starts at the root.
+func fromRoot(arg string) (string, error) {
+	p := path.Clean(filepath.ToSlash(arg))
+	switch {
+	case p == ".." || strings.HasPrefix(p, "../") || path.IsAbs(p):
+		return "", fmt.Errorf("%w: %s is outside the repository", ErrUsage, arg)
+	case p == ".":
+		return "", nil
+	}
+	return p, nil
 }
 
 // jobs is how many transfers run at once.

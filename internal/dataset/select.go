@@ -52,6 +52,9 @@ func (r *Repo) datasets(ctx context.Context) ([]string, error) {
 
 // targets turns what the user wrote into datasets and parts of them; no paths are all datasets.
 func (r *Repo) targets(ctx context.Context, args []string) ([]Target, error) {
+	if err := r.needWorkTree(); err != nil {
+		return nil, err
+	}
 	if len(args) == 0 {
 		return r.below(ctx, "")
 	}

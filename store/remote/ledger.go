@@ -2,9 +2,12 @@ package remote
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"tarn/internal/durable"
 	"tarn/store/digest"
@@ -93,9 +96,17 @@ func (l *Ledger) remember(d digest.Digest, o *Object) {
 	l.objects[d] = o
 }
 
-// Keep remembers o as seen on the remote, without its files.
+// Keep remembers o as seen on the remote, without its files; where nothing can be written, as long as l is open.
 func (l *Ledger) Keep(o *Object) error {
 	d := o.Digest()
+	if err := l.write(o, d); err != nil && !isReadOnly(err) {
+		return err
+	}
+	l.remember(d, o)
+	return nil
+}
+
+func (l *Ledger) write(o *Object, d digest.Digest) error {
 	path := l.path(o.Kind, d)
 	if err := l.disk.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
@@ -109,11 +120,12 @@ func (l *Ledger) Keep(o *Object) error {
 		return err
 	}
 	// Not synced: a copy that a crash broke fails its checksum, and is asked for again.
-	if err := f.Commit(path, 0o666, false); err != nil {
-		return err
-	}
-	l.remember(d, o)
-	return nil
+	return f.Commit(path, 0o666, false)
+}
+
+// isReadOnly says that this user, or nobody, can write there: what is learned then costs requests when it is needed again.
+func isReadOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 // Learn remembers o and where its files are: files[i] is the one that o.Records[i] is about.
@@ -192,6 +204,9 @@ func (l *Ledger) flush() error {
 		return nil
 	}
 	err := l.known.Add(l.sources, l.pending)
+	if isReadOnly(err) {
+		err = l.known.AddMemory(l.sources, l.pending)
+	}
 	l.sources, l.pending = nil, nil
 	return err
 }
