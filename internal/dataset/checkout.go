@@ -65,7 +65,7 @@ func (r *Repo) Checkout(ctx context.Context, o CheckoutOptions) (*CheckoutResult
 		if !r.isManifest(t.Dataset) {
 			continue // it was removed or moved, and Git does not know yet
 		}
-		c := &checkout{r: r, o: o, t: t, store: store, res: res, out: CheckedOut{Dataset: t.Dataset}, emptied: map[string]bool{}, empty: map[string]bool{}}
+		c := r.newCheckout(o, t, store, res)
 		if err = c.run(ctx); err != nil {
 			break
 		}
@@ -122,6 +122,10 @@ type checkout struct {
 	dirs map[string]*openedDir
 }
 
+func (r *Repo) newCheckout(o CheckoutOptions, t Target, store *cache.Cache, res *CheckoutResult) *checkout {
+	return &checkout{r: r, o: o, t: t, store: store, res: res, out: CheckedOut{Dataset: t.Dataset}, emptied: map[string]bool{}, empty: map[string]bool{}}
+}
+
 // late is an item that is done at the end, when what was in its way is gone.
 type late struct {
 	it  item
@@ -159,6 +163,11 @@ func (c *checkout) run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Unlock()
+	return c.locked(ctx)
+}
+
+// locked is run by who has locked the dataset.
+func (c *checkout) locked(ctx context.Context) (err error) {
 	if c.s, err = c.r.newSurvey(c.t); err != nil {
 		c.problem("", "workspace", err)
 		return nil
@@ -248,14 +257,8 @@ func (c *checkout) all(ctx context.Context) error {
 	c.whole = true
 	entries, bytes := index.Totals(c.s.v.Manifest)
 	c.r.report.Phase("checkout "+c.t.String(), entries, bytes)
-	weight := func(d *doing) int64 {
-		if d.m == nil || d.r != nil && d.w != nil && d.r.Trusted(d.w.Stat, c.s.trust) {
-			return 0
-		}
-		return d.m.Size
-	}
 	// Removing comes before looking further, since a file may stand where a directory is to be: work decides, take acts on what needs an order.
-	err = inOrder(ctx, workers(), c.doings(rows), weight, c.do, func(d *doing) error {
+	err = inOrder(ctx, workers(), c.doings(rows), c.weight, c.do, func(d *doing) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -274,6 +277,14 @@ func (c *checkout) all(ctx context.Context) error {
 		}
 	}
 	return c.keepIndex(err)
+}
+
+// weight is about how many bytes are read or written for an item.
+func (c *checkout) weight(d *doing) int64 {
+	if d.m == nil || d.r != nil && d.w != nil && d.r.Trusted(d.w.Stat, c.s.trust) {
+		return 0
+	}
+	return d.m.Size
 }
 
 func (c *checkout) doings(rows func(func(row, error) bool)) func(func(doing, error) bool) {

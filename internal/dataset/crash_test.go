@@ -86,7 +86,27 @@ func crashCases() []crashCase {
 		must(s.t, os.WriteFile(filepath.Join(repo, ".git", "tarn", "config"), []byte("[cache]\n\tlink = symlink\n"), 0o666))
 		s.do(repo, checkoutAll(false))
 	}
+	restored := func(s *scratch, repo string) {
+		edited(s, repo)
+		s.do(repo, add("data"))
+		s.commit(repo, "two")
+	}
+	refetched := func(s *scratch, repo string) {
+		lost(s, repo)
+		s.do(repo, pullAll)
+	}
+	restore := func(paths ...string) func(bool) func(*Repo) error {
+		return func(force bool) func(*Repo) error {
+			return func(r *Repo) error {
+				_, err := r.Restore(bg, RestoreOptions{From: "HEAD~1", Paths: paths, Force: force})
+				return err
+			}
+		}
+	}
 	return []crashCase{
+		{"restore", restored, restore("data"), true, true},
+		{"restore a part", restored, restore("data/sub"), true, true},
+		{"restore and fetch", refetched, restore("data"), true, true},
 		{"add first", first, plain(add("data")), true, false},
 		{"add second", edited, plain(add("data")), true, false},
 		{"add a part", edited, plain(add("data/sub")), true, false},
@@ -323,7 +343,11 @@ func (x *crash) noticed(repo string) error {
 	if !x.c.moves {
 		return nil
 	}
-	differs := readTree(x.t, filepath.Join(repo, "data")).differs(x.new.work)
+	want := x.new.work
+	if raw := x.manifest(repo); !bytes.Equal(raw, x.new.manifest) {
+		want = x.old.work
+	}
+	differs := readTree(x.t, filepath.Join(repo, "data")).differs(want)
 	return x.with(repo, Options{}, func(r *Repo) error {
 		res, err := r.Status(bg, StatusOptions{})
 		if err != nil {
