@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"tarn/index"
@@ -117,9 +116,7 @@ type checkout struct {
 	changed bool            // the index differs
 	collide map[string]string
 	met     bool // there is something at the target, on some side
-
-	mu   sync.Mutex
-	dirs map[string]*openedDir
+	dirs    *openDirs
 }
 
 func (r *Repo) newCheckout(o CheckoutOptions, t Target, store *cache.Cache, res *CheckoutResult) *checkout {
@@ -202,14 +199,12 @@ func (c *checkout) prepare(ctx context.Context) error {
 	if c.root, err = c.r.disk.OpenRoot(filepath.Dir(abs)); err != nil {
 		return err
 	}
-	c.dirs = map[string]*openedDir{}
+	c.dirs = newOpenDirs(c.root, path.Base(c.t.Dataset))
 	return c.findCollisions(ctx)
 }
 
 func (c *checkout) closeDirs() {
-	for _, d := range c.dirs {
-		d.Close()
-	}
+	c.dirs.close()
 	c.root.Close()
 }
 
@@ -377,11 +372,11 @@ func (c *checkout) place(it *item, act action) error {
 	root, name := c.root, path.Base(c.t.Dataset)
 	if it.path != "." {
 		dir, base := path.Split(strings.TrimSuffix(it.path, "/"))
-		d, err := c.dir(strings.TrimSuffix(dir, "/"))
+		d, err := c.dirs.open(strings.TrimSuffix(dir, "/"))
 		if err != nil {
 			return err
 		}
-		defer c.leaveDir(d)
+		defer c.dirs.leave(d)
 		root, name = d.Root, base
 	}
 	if err := c.put(root, name, it.m, act, it.w); err != nil {
@@ -502,7 +497,7 @@ func (c *checkout) removeEmptied() {
 
 // removeDir removes a directory of the dataset, or with "" the dataset's own; it stays where something is left in it.
 func (c *checkout) removeDir(d string) {
-	c.forgetDir(d)
+	c.dirs.forget(d)
 	removeDir(c.root, path.Join(path.Base(c.t.Dataset), d))
 }
 

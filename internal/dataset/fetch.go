@@ -105,6 +105,7 @@ type fetch struct {
 	res   *TransferResult
 	store *cache.Cache
 	w     *cache.Writer
+	sink  transfer.Sink // where files go: w, or another place
 	lock  interface{ Unlock() error }
 
 	conn  *conn // of the wants
@@ -140,6 +141,7 @@ func (r *Repo) newFetch(ctx context.Context, o FetchOptions, res *TransferResult
 		return nil, err
 	}
 	f.w = store.NewWriter()
+	f.sink = f.w
 	return f, nil
 }
 
@@ -353,7 +355,7 @@ func (f *fetch) run(ctx context.Context, wants []fileWant, again bool) (gone []f
 		plain[i], total = wants[i].Want, total+wants[i].Size
 	}
 	f.r.report.Phase("fetch", int64(len(wants)), total)
-	stats, err := transfer.Download(ctx, f.conn.rem, f.w, plain, f.r.jobs(), func(i int, err error) {
+	stats, err := transfer.Download(ctx, f.conn.rem, f.sink, plain, f.r.jobs(), func(i int, err error) {
 		switch {
 		case err == nil:
 			f.r.report.Add(1, wants[i].Size)
@@ -369,8 +371,8 @@ func (f *fetch) run(ctx context.Context, wants []fileWant, again bool) (gone []f
 	f.res.Files += stats.Files
 	f.res.Bytes += stats.Bytes
 	f.res.Sent += stats.Sent
-	if err != nil {
-		return nil, err
+	if err != nil || f.w == nil {
+		return gone, err
 	}
 	return gone, f.w.Flush()
 }
