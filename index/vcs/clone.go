@@ -11,31 +11,68 @@ import (
 	"strings"
 )
 
-// Clone makes dir, which must not exist, a bare repository with as little of the one at from, a URL, as is needed to read the commit that rev names ("" is
-// its HEAD): of a local path nothing is copied, else one commit without the contents of its files, which Git brings when they are asked for, as far as the
-// server can do that. The caller removes dir. Errors: ErrRev, *GitError.
-func Clone(ctx context.Context, from, rev, dir string, o Options) (r *Repo, commit string, err error) {
-	r = &Repo{GitDir: dir, CommonDir: dir, Bare: true, env: environment(foreign(o.Env))}
+// Clone makes a bare repository below dir with as little of the one at from, a URL, as is needed to read the commit that rev names ("" is its HEAD): of a
+// local path nothing is copied, else one commit without the contents of its files, which Git brings when they are asked for, as far as the server can do that;
+// probe is a file with which that is tried. The caller removes dir. Errors: ErrRev, *GitError.
+func Clone(ctx context.Context, from, rev, dir, probe string, o Options) (r *Repo, commit string, err error) {
 	if strings.HasPrefix(from, "-") || from == "" {
 		return nil, "", fmt.Errorf("clone %q: not a URL", from) // git would take it for an option
 	}
+	rev = orHead(rev)
 	if _, local := IsLocal(from); local && !isFile(from) {
-		_, err = r.runIn(ctx, filepath.Dir(dir), nil, "clone", "--quiet", "--bare", "--shared", "--template=", "--", from, dir)
-		r.env = append(r.env, "GIT_DIR="+dir)
-		if err == nil {
-			commit, err = r.ReadRev(ctx, orHead(rev))
-		}
-	} else if err = r.emptyClone(ctx, from); err == nil {
-		if commit, err = r.fetchOne(ctx, orHead(rev)); fallsBack(err) {
-			commit, err = r.fetchAll(ctx, orHead(rev))
-		}
+		return shared(ctx, from, rev, filepath.Join(dir, "shared"), o)
 	}
+	r, commit, err = partial(ctx, from, rev, filepath.Join(dir, "partial"), "--filter=blob:none", o)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, perr := r.Contents(ctx, commit+":"+probe, 1<<20); perr != nil && !errors.Is(perr, ErrNotFound) && ctx.Err() == nil {
+		r.Close()
+		return partial(ctx, from, rev, filepath.Join(dir, "full"), "--no-filter", o)
+	}
+	return r, commit, nil
+}
+
+func newClone(dir string, o Options) *Repo {
+	return &Repo{GitDir: dir, CommonDir: dir, Bare: true, env: environment(foreign(o.Env))}
+}
+
+// made is for the end of making a clone.
+func (r *Repo) made(commit string, err error) (*Repo, string, error) {
 	if err != nil {
 		r.Close()
 		return nil, "", err
 	}
-	r.Shallow = exists(filepath.Join(dir, "shallow"))
+	r.Shallow = exists(filepath.Join(r.CommonDir, "shallow"))
 	return r, commit, nil
+}
+
+// shared clones a local path.
+func shared(ctx context.Context, from, rev, dir string, o Options) (*Repo, string, error) {
+	r := newClone(dir, o)
+	_, err := r.runIn(ctx, filepath.Dir(dir), nil, "clone", "--quiet", "--bare", "--shared", "--template=", "--", from, dir)
+	if err != nil {
+		return r.made("", err)
+	}
+	r.env = append(r.env, "GIT_DIR="+dir)
+	return r.made(r.ReadRev(ctx, rev))
+}
+
+// partial clones one commit from a server, or where that can't be asked for, all of them.
+func partial(ctx context.Context, from, rev, dir, filter string, o Options) (*Repo, string, error) {
+	r := newClone(dir, o)
+	if _, err := r.runIn(ctx, filepath.Dir(dir), nil, "init", "--quiet", "--bare", "--template=", dir); err != nil {
+		return r.made("", err)
+	}
+	r.env = append(r.env, "GIT_DIR="+dir)
+	if _, err := r.run(ctx, "config", "remote.origin.url", from); err != nil {
+		return r.made("", err)
+	}
+	commit, err := r.fetchOne(ctx, rev, filter)
+	if fallsBack(err) {
+		commit, err = r.fetchAll(ctx, rev, filter)
+	}
+	return r.made(commit, err)
 }
 
 func orHead(rev string) string {
@@ -56,21 +93,12 @@ func foreign(env []string) []string {
 	})
 }
 
-func (r *Repo) emptyClone(ctx context.Context, from string) error {
-	_, err := r.runIn(ctx, filepath.Dir(r.GitDir), nil, "init", "--quiet", "--bare", "--template=", r.GitDir)
-	r.env = append(r.env, "GIT_DIR="+r.GitDir)
-	if err == nil {
-		_, err = r.run(ctx, "config", "remote.origin.url", from)
-	}
-	return err
-}
-
 // fetchOne brings one commit and its trees.
-func (r *Repo) fetchOne(ctx context.Context, rev string) (string, error) {
+func (r *Repo) fetchOne(ctx context.Context, rev, filter string) (string, error) {
 	if strings.ContainsAny(rev, ":^~@{*?[\\ ") || strings.HasPrefix(rev, "+") || strings.HasPrefix(rev, "-") {
 		return "", errNoName
 	}
-	if err := r.fetch(ctx, "--depth=1", "--no-tags", "--", "origin", rev); err != nil {
+	if err := r.fetch(ctx, filter, "--depth=1", "--no-tags", "--", "origin", rev); err != nil {
 		return "", err
 	}
 	return r.ReadRev(ctx, "FETCH_HEAD")
@@ -80,8 +108,8 @@ func (r *Repo) fetchOne(ctx context.Context, rev string) (string, error) {
 var errNoName = errors.New("not the name of a ref")
 
 // fetchAll brings all branches and tags, with their commits and trees, and looks the revision up.
-func (r *Repo) fetchAll(ctx context.Context, rev string) (string, error) {
-	args := []string{"--", "origin", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
+func (r *Repo) fetchAll(ctx context.Context, rev, filter string) (string, error) {
+	args := []string{filter, "--", "origin", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
 	head := strings.HasPrefix(rev, "HEAD") || strings.HasPrefix(rev, "@")
 	if head {
 		args = append(args, "+HEAD:refs/tarn/HEAD")
@@ -100,7 +128,7 @@ func (r *Repo) fetchAll(ctx context.Context, rev string) (string, error) {
 }
 
 func (r *Repo) fetch(ctx context.Context, args ...string) error {
-	_, err := r.run(ctx, append([]string{"fetch", "--quiet", "--no-auto-gc", "--filter=blob:none"}, args...)...)
+	_, err := r.run(ctx, append([]string{"fetch", "--quiet", "--no-auto-gc"}, args...)...)
 	return err
 }
 

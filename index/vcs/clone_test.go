@@ -76,9 +76,8 @@ func newOrigin(t *testing.T) (s *scratch, commits []string) {
 }
 
 func (s *scratch) clone(url, rev string) (*Repo, string, error) {
-	dir := filepath.Join(s.t.TempDir(), "clone")
 	env := append(s.env, "GIT_DIR=/nowhere", "GIT_INDEX_FILE=/nowhere", "GIT_WORK_TREE=/nowhere")
-	r, commit, err := Clone(s.t.Context(), url, rev, dir, Options{Env: env})
+	r, commit, err := Clone(s.t.Context(), url, rev, s.t.TempDir(), "f", Options{Env: env})
 	if err == nil {
 		s.t.Cleanup(func() { r.Close() })
 	}
@@ -113,6 +112,7 @@ func TestClone(t *testing.T) {
 		{"no filter", "file://" + s.dir, config("uploadpack.allowFilter", "false"), false, nil},
 		{"filter", "file://" + s.dir, config("uploadpack.allowFilter", "true"), true, nil},
 		{"protocol 0", "file://" + s.dir, config("uploadpack.allowFilter", "false"), false, []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=protocol.version", "GIT_CONFIG_VALUE_0=0"}},
+		{"filter, but no ids", "file://" + s.dir, config("uploadpack.allowFilter", "true"), false, []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=protocol.version", "GIT_CONFIG_VALUE_0=0"}},
 		{"safe", "file://" + s.dir, config("uploadpack.allowFilter", "true"), true, []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.bareRepository", "GIT_CONFIG_VALUE_0=explicit"}},
 	} {
 		server.setUp()

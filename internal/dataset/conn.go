@@ -133,7 +133,7 @@ func (r *Repo) localRemote(raw string) (string, error) {
 		return filepath.Clean(raw), nil
 	}
 	if r.base == "" {
-		return "", &Hinted{fmt.Errorf("%w: %s is relative to a repository on another machine", ErrUsage, raw), "the same command with --remote URL"}
+		return "", fmt.Errorf("%w: %s is relative to a repository on another machine", ErrUsage, raw)
 	}
 	return filepath.Join(r.base, filepath.FromSlash(raw)), nil
 }

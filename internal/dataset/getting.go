@@ -1,0 +1,413 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"tarn/index"
+	"tarn/internal/durable"
+	"tarn/store/digest"
+)
+
+// getting is one run of Get.
+type getting struct {
+	src *Repo // the other repository
+	o   GetOptions
+	dir string // where the user stands
+	res *GetResult
+	w   wanted
+	f   *fetch
+
+	base    string        // the last element of the path, as it was asked for
+	top     *durable.Root // that holds what is written
+	name    string        // of it there
+	dirs    *openDirs     // nil: it is one file
+	fresh   bool          // nothing was there before
+	collide map[string]string
+
+	mu      sync.Mutex
+	waiting map[digest.Digest][]index.Entry // for bytes that are downloaded
+}
+
+func (x *getting) run(ctx context.Context) error {
+	file, err := x.target(ctx)
+	if err != nil {
+		return err
+	}
+	if x.f.conn, err = x.connect(ctx); err != nil {
+		return err
+	}
+	to, err := x.to(file != nil)
+	if err != nil {
+		return err
+	}
+	_, err = os.Lstat(to)
+	x.fresh = errors.Is(err, fs.ErrNotExist)
+	x.res.Dataset, x.res.Prefix, x.res.To = x.w.Dataset, x.w.Prefix, to
+	return x.into(ctx, to, file)
+}
+
+// to is the path that is written: a file goes into a directory that is there, or that is named with a slash behind.
+func (x *getting) to(file bool) (string, error) {
+	to := x.o.Out
+	if to == "" {
+		to = x.base
+	}
+	slash := os.IsPathSeparator(to[len(to)-1])
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(x.dir, to)
+	}
+	info, err := os.Stat(to)
+	switch {
+	case err != nil && file && slash:
+		return filepath.Join(to, x.base), nil
+	case err != nil:
+		return filepath.Clean(to), nil
+	case !info.IsDir() && file && !slash:
+		return to, nil
+	case !info.IsDir():
+		return "", fmt.Errorf("%w: %s is not a directory", ErrUsage, to)
+	}
+	if to, err = filepath.EvalSymlinks(to); err == nil && file {
+		to = filepath.Join(to, x.base)
+	}
+	return to, err
+}
+
+// connect opens the remote that has the bytes.
+func (x *getting) connect(ctx context.Context) (*conn, error) {
+	c, err := x.src.connectFor(ctx, x.w.Dataset, x.o.Remote, false)
+	if errors.Is(err, ErrUsage) {
+		var h *Hinted
+		if errors.As(err, &h) {
+			err = h.Err
+		}
+		err = &Hinted{fmt.Errorf("%s: %w", x.res.URL, err), "tarn get --remote URL …"}
+	}
+	return c, sorted(err)
+}
+
+// into writes the file, or all that is in the directory, to the path to.
+func (x *getting) into(ctx context.Context, to string, file *index.Entry) error {
+	lock, err := x.src.store.Lock(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if err := x.src.disk.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return err
+	}
+	if x.top, err = x.src.disk.OpenRoot(filepath.Dir(to)); err != nil {
+		return err
+	}
+	defer x.top.Close()
+	x.name, x.waiting = filepath.Base(to), map[digest.Digest][]index.Entry{}
+	if file == nil {
+		if err := x.prepare(ctx); err != nil {
+			return err
+		}
+		defer x.dirs.close()
+	}
+	x.src.report.Phase("get "+x.w.String(), -1, -1)
+	err = x.leaves(ctx, file)
+	if err == nil {
+		err = x.download(ctx)
+	}
+	if err == nil {
+		err = x.top.SyncFS()
+	}
+	x.res.Received, x.res.Requests = x.f.res.Sent, x.src.requests()
+	x.res.Problems = append(x.res.Problems, x.f.res.Problems...)
+	return err
+}
+
+// prepare makes the directory and looks whether the file system can hold all names.
+func (x *getting) prepare(ctx context.Context) error {
+	x.dirs = newOpenDirs(x.top, x.name)
+	d, err := x.dirs.open("")
+	if err != nil {
+		return err
+	}
+	x.dirs.leave(d)
+	if folds(x.top) {
+		x.collide, err = collisions(index.Walk(ctx, x.w.Manifest, x.src.from(x.w.Dataset, x.o.Remote), x.w.Prefix))
+	}
+	return err
+}
+
+// leaves goes through the version; only a failure that ends the run is returned.
+func (x *getting) leaves(ctx context.Context, file *index.Entry) error {
+	for l, err := range leaves(ctx, x.w.version, x.src.from(x.w.Dataset, x.o.Remote), x.w.Prefix) {
+		if err == nil {
+			err = x.leaf(ctx, l, file)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && sorted(err) == err && !errors.Is(err, ErrUsage) {
+			return err
+		}
+		if err != nil {
+			x.problem("", "", missingPages(err)) // the other pages are gone through all the same
+		}
+	}
+	return nil
+}
+
+func (x *getting) problem(entry, side string, err error) {
+	if entry == "." {
+		entry = ""
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.res.Problems = append(x.res.Problems, Problem{x.w.Dataset, strings.TrimSuffix(entry, "/"), side, err})
+}
+
+// leaf writes what is here, and plans the download of the rest.
+func (x *getting) leaf(ctx context.Context, l leaf, file *index.Entry) error {
+	var missing []fileWant
+	record := -1
+	for i := range l.entries {
+		e := &l.entries[i]
+		if hasBytes(e) {
+			record++
+		}
+		if file != nil && e.Path != file.Path || !under(e.Path, x.w.Prefix) && e.Path != "." {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		needs, err := x.entry(e)
+		if err != nil {
+			x.problem(e.Path, "", err)
+		}
+		if !needs {
+			continue
+		}
+		first := len(x.waiting[e.Digest]) == 0
+		x.waiting[e.Digest] = append(x.waiting[e.Digest], *e)
+		if first {
+			fw := fileWant{entry: *e, w: x.w, record: record}
+			fw.leaf.kind, fw.leaf.id = l.kind, l.id
+			missing = append(missing, fw)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	err := x.f.locate(ctx, x.f.conn, missing, false)
+	if err == nil && len(x.f.wants) > maxWants {
+		err = x.download(ctx)
+	}
+	return err
+}
+
+// download gets what is planned. Where bytes could not be had, fetch has named one file that needs them; the others are named here.
+func (x *getting) download(ctx context.Context) error {
+	err := x.f.download(ctx)
+	for _, es := range x.waiting {
+		for _, e := range es[min(len(es), 1):] {
+			x.problem(e.Path, "", fmt.Errorf("%w: its bytes are those of %s", ErrIncomplete, index.Quote(es[0].Path)))
+		}
+	}
+	clear(x.waiting)
+	return err
+}
+
+// entry brings one entry into being, unless its bytes have to be downloaded.
+func (x *getting) entry(e *index.Entry) (needs bool, err error) {
+	if other, ok := x.collide[e.Path]; ok {
+		return false, fmt.Errorf("%w: it collides with %s: %w", ErrIncomplete, index.Quote(other), errCollides)
+	}
+	if x.dirs != nil && x.inside(e.Path) == "" { // the directory that is got, which is empty
+		x.wrote(e)
+		return false, nil
+	}
+	root, name, err := x.place(e)
+	if err != nil {
+		return false, err
+	}
+	defer x.leave(root)
+	same, err := x.there(root.Root, name, e)
+	if err != nil || same {
+		if same {
+			x.res.Same++
+		}
+		return false, err
+	}
+	switch {
+	case e.Kind == index.Link:
+		if err := x.checkLink(e); err != nil {
+			return false, err
+		}
+		err = root.Symlink(filepath.FromSlash(e.Target), name)
+	case e.Kind == index.Dir:
+		err = root.Mkdir(name, 0o777)
+	default:
+		err = x.src.store.Checkout(e.Digest, e.Size, e.Kind == index.Exec, root.Root, name)
+		if isMissing(err) {
+			return true, nil
+		}
+	}
+	if err == nil {
+		x.src.report.Add(1, e.Size)
+		x.wrote(e)
+	}
+	return false, err
+}
+
+func (x *getting) wrote(e *index.Entry) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.res.Written++
+	x.res.Bytes += e.Size
+}
+
+// place opens the directory that an entry goes into, and makes it; leave closes it.
+func (x *getting) place(e *index.Entry) (*openedDir, string, error) {
+	if x.dirs == nil {
+		return &openedDir{Root: x.top}, x.name, nil
+	}
+	dir, name := path.Split(strings.TrimSuffix(x.inside(e.Path), "/"))
+	d, err := x.dirs.open(strings.TrimSuffix(dir, "/"))
+	return d, name, err
+}
+
+func (x *getting) leave(d *openedDir) {
+	if x.dirs != nil {
+		x.dirs.leave(d)
+	}
+}
+
+// inside is an entry's path below the part that is got. It has one: the part is no file.
+func (x *getting) inside(p string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(p, x.w.Prefix), "/")
+}
+
+// there says whether an entry is there already; something else in its place is refused, unless it is to be replaced.
+func (x *getting) there(root *durable.Root, name string, e *index.Entry) (same bool, err error) {
+	if x.fresh {
+		return false, nil
+	}
+	info, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case info.IsDir() && e.Kind == index.Dir:
+		return true, nil
+	case info.IsDir():
+		return false, fmt.Errorf("%w: a directory is there", ErrIncomplete)
+	case e.Kind == index.Dir:
+		return false, fmt.Errorf("%w: a file is there", ErrIncomplete)
+	case info.Mode()&fs.ModeSymlink != 0 && e.Kind == index.Link:
+		target, err := root.Readlink(name)
+		if err != nil {
+			return false, err
+		}
+		same = filepath.ToSlash(target) == e.Target
+	case info.Mode().IsRegular() && regular(e) && info.Size() == e.Size:
+		same, err = hasDigest(root, name, e.Digest)
+		same = same && (info.Mode()&0o100 != 0) == (e.Kind == index.Exec)
+	}
+	if err != nil || same || x.o.Force {
+		return same, err
+	}
+	return false, &Hinted{fmt.Errorf("%w: it is there already, with other content", ErrRefused), "tarn get --force …, to replace it, or tarn get -o DIR …"}
+}
+
+func hasDigest(root *durable.Root, name string, d digest.Digest) (bool, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	h, buf := digest.New(), readBuffers.Get().(*[]byte)
+	defer h.Release()
+	defer readBuffers.Put(buf)
+	_, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, *buf)
+	return h.Sum() == d, err
+}
+
+// checkLink refuses a link that stays in the dataset, but not in the part of it that is got.
+func (x *getting) checkLink(e *index.Entry) error {
+	if err := index.CheckTarget(x.inside(e.Path), e.Target); err != nil {
+		return &Hinted{fmt.Errorf("%w: it leads out of %s", ErrIncomplete, index.Quote(x.w.String())), "tarn get URL " + x.w.Dataset + " -o DIR"}
+	}
+	return nil
+}
+
+// AddVerified writes the files that wait for the bytes of a digest.
+func (x *getting) AddVerified(want digest.Digest, size int64, r io.Reader) error {
+	x.mu.Lock()
+	es := x.waiting[want]
+	x.mu.Unlock()
+	if len(es) == 0 {
+		return fmt.Errorf("write %s: nobody waits for it", want.Short())
+	}
+	if err := x.write(&es[0], digest.NewReader(r, want, size)); err != nil {
+		return err
+	}
+	for i := range es[1:] {
+		if err := x.copy(&es[0], &es[i+1]); err != nil {
+			x.problem(es[i+1].Path, "", err)
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.waiting, want)
+	return nil
+}
+
+// write gives a file its name once r has come to its end without an error.
+func (x *getting) write(e *index.Entry, r io.Reader) error {
+	root, name, err := x.place(e)
+	if err != nil {
+		return err
+	}
+	defer x.leave(root)
+	perm := fs.FileMode(0o666)
+	if e.Kind == index.Exec {
+		perm = 0o777
+	}
+	tmp, err := root.CreateTempMode(".", perm)
+	if err != nil {
+		return err
+	}
+	defer tmp.Abort()
+	if _, err := tmp.ReadFrom(r); err != nil {
+		return err
+	}
+	if err := tmp.Commit(name, perm); err != nil {
+		return err
+	}
+	x.wrote(e)
+	return nil
+}
+
+// copy writes a file that has the same bytes as one that was written.
+func (x *getting) copy(from, to *index.Entry) error {
+	root, name, err := x.place(from)
+	if err != nil {
+		return err
+	}
+	defer x.leave(root)
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return x.write(to, digest.NewReader(f, to.Digest, to.Size))
+}
