@@ -19,8 +19,8 @@ import (
 type DiffOptions struct {
 	Args        []string // revisions, then paths: none or one revision are compared with the workspace
 	Dash        int      // how many of Args stand before "--"; negative: there was none
-	RenameLimit int      // most changes that are held to find renames among them; 0: none are looked for
-	Each        func(DiffChange) error
+	RenameLimit int      // most changes that are held to find renames among them; 0 or less: none are looked for
+	Each        func(DiffChange) error // takes the changes; an error of it ends the run
 }
 
 // DefaultRenameLimit takes some 30 MB.

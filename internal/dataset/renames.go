@@ -81,7 +81,7 @@ type renames struct {
 
 // add takes the next change.
 func (r *renames) add(c DiffChange) error {
-	if r.skipped || r.limit == 0 || len(r.held) == 0 && !isHalf(&c) {
+	if r.skipped || r.limit <= 0 || len(r.held) == 0 && !isHalf(&c) {
 		return r.emit(c)
 	}
 	if len(r.held) == r.limit {

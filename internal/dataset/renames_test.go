@@ -55,7 +55,7 @@ func renamed(t *testing.T, limit int, text string) (string, *renames) {
 	}}
 	for _, c := range changesOf(text) {
 		must(t, r.add(c))
-		if len(r.held) > limit {
+		if len(r.held) > max(limit, 0) {
 			t.Errorf("holds %d changes", len(r.held))
 		}
 	}
@@ -87,8 +87,10 @@ func TestRenames(t *testing.T) {
 		if got, _ := renamed(t, 100, c.in); got != c.want {
 			t.Errorf("%s becomes %s, not %s", c.in, got, c.want)
 		}
-		if got, r := renamed(t, 0, c.in); strings.Contains(got, "R ") || r.skipped {
-			t.Errorf("%s becomes %s without renames", c.in, got)
+		for _, limit := range []int{0, -1} {
+			if got, r := renamed(t, limit, c.in); strings.Contains(got, "R ") || r.skipped {
+				t.Errorf("%s becomes %s without renames", c.in, got)
+			}
 		}
 	}
 }

@@ -55,7 +55,7 @@ small one. It reads the pages that the cache has, and never a remote.`,
 // diffArgs: a path alone is one that is not merged.
 func diffArgs(_ *cobra.Command, args []string) error {
 	if n := len(args); n != 1 && n != 7 && n != 9 {
-		return fmt.Errorf("Git gives 1, 7 or 9 arguments, not %d", n)
+		return fmt.Errorf("it takes 1, 7 or 9 arguments, not %d", n)
 	}
 	return nil
 }
