@@ -17,9 +17,9 @@ import (
 
 // DiffOptions say what to compare.
 type DiffOptions struct {
-	Args        []string // revisions, then paths: none or one revision are compared with the workspace
-	Dash        int      // how many of Args stand before "--"; negative: there was none
-	RenameLimit int      // most changes that are held to find renames among them; 0 or less: none are looked for
+	Args        []string               // revisions, then paths: none or one revision are compared with the workspace
+	Dash        int                    // how many of Args stand before "--"; negative: there was none
+	RenameLimit int                    // most changes that are held to find renames among them; 0 or less: none are looked for
 	Each        func(DiffChange) error // takes the changes; an error of it ends the run
 }
 
