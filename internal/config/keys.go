@@ -43,6 +43,7 @@ var keys = []Key{
 	{Section: "cache", Name: "shared", Kind: Enum, Values: []string{"group", "off"}, Help: "group: the cache's files can be written by its group"},
 	{Section: "index", Name: "trustCtime", Kind: Bool, Help: "false where ctime changes for no reason (restored CI caches)"},
 	{Section: "index", Name: "checkStat", Kind: Enum, Values: []string{"default", "minimal"}, Help: "minimal: size and mtime only (NFS, CIFS)"},
+	{Section: "hooks", Name: "prePush", Kind: Enum, Values: []string{"check", "push", "off"}, Help: "what git push does first about the data of its commits (tarn hooks install)"},
 	{Section: "transfer", Name: "jobs", Kind: Int, Min: 1, Max: 1024, Help: "transfers at once"},
 	{Section: "remote", Sub: "NAME", Name: "url", Kind: URL, Help: "where the remote is"},
 	{Section: "dataset", Sub: "PATH", Name: "remote", Help: "the dataset's remote, where it is not the default"},

@@ -328,7 +328,8 @@ func (a *adding) commit(ctx context.Context) error {
 
 // keepHashes writes the index after an add that did not go through: what was hashed is kept, what it counts as based on stays as it was.
 func (a *adding) keepHashes() error {
-	return a.s.mergeIndex(a.next, a.nextPath(), func(n, old *scan.Record) scan.Record {
+	_, whole := a.s.base()
+	return a.s.mergeIndex(a.next, a.nextPath(), whole, func(n, old *scan.Record) scan.Record {
 		switch {
 		case n == nil:
 			return *old

@@ -23,6 +23,8 @@ type CheckoutOptions struct {
 	Paths []string
 	Clean bool // remove untracked files, too
 	Force bool // also where it loses bytes that are not in the cache
+
+	follow bool // do only what Git's move of the manifests asks for, without a remote: as a hook
 }
 
 // CheckedOut is what happened to one dataset.
@@ -170,6 +172,9 @@ func (c *checkout) locked(ctx context.Context) (err error) {
 		return nil
 	}
 	defer c.s.close()
+	if c.o.follow && !c.here() {
+		return nil
+	}
 	if c.s.v == nil {
 		c.problem("", "workspace", fmt.Errorf("%w: %s is not there", ErrIncomplete, c.t.Dataset+ManifestSuffix))
 		return nil
@@ -217,7 +222,7 @@ func (c *checkout) checkSpace(ctx context.Context, dir string) error {
 	if _, total := index.Totals(c.s.v.Manifest); total <= free {
 		return nil
 	}
-	rows, err := c.s.rows(ctx, c.r.anywhere(c.t.Dataset))
+	rows, err := c.s.rows(ctx, c.pages())
 	if err != nil {
 		return err
 	}
@@ -239,7 +244,7 @@ func (c *checkout) checkSpace(ctx context.Context, dir string) error {
 func (c *checkout) nextPath() string { return c.r.indexPath(c.t.Dataset) + ".next" }
 
 func (c *checkout) all(ctx context.Context) error {
-	rows, err := c.s.rows(ctx, c.r.anywhere(c.t.Dataset))
+	rows, err := c.s.rows(ctx, c.pages())
 	if err != nil {
 		return err
 	}
@@ -334,6 +339,9 @@ func (c *checkout) inTheWay(d *doing) bool {
 
 // decide says what brings the path in line with the manifest.
 func (c *checkout) decide(it *item) action {
+	if c.o.follow {
+		return c.decideAsHook(it)
+	}
 	switch state := stateOf(it.entry, it.base(), it.m); {
 	case state == Clean:
 		return leave

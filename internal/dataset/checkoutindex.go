@@ -9,7 +9,7 @@ import (
 
 // record writes what the index says about the path from now on.
 func (c *checkout) record(it *item) error {
-	if it.m != nil && (it.r == nil && it.entry == nil || it.err != nil) {
+	if it.m != nil && it.r == nil && (it.entry == nil || it.err != nil) {
 		c.whole = false
 	}
 	switch {
@@ -27,7 +27,6 @@ func (c *checkout) record(it *item) error {
 	case it.r == nil:
 		return nil // untracked
 	}
-	c.whole = false
 	if !it.fresh {
 		return c.next.Add(*it.r)
 	}
@@ -67,7 +66,7 @@ func (c *checkout) keepIndex(err error) error {
 		}
 		return c.r.promote(c.nextPath(), c.r.indexPath(c.t.Dataset))
 	}
-	if kerr := c.s.mergeIndex(c.next, c.nextPath(), func(n, old *scan.Record) scan.Record {
+	if kerr := c.s.mergeIndex(c.next, c.nextPath(), false, func(n, old *scan.Record) scan.Record {
 		if n == nil {
 			return *old
 		}

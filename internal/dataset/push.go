@@ -38,6 +38,10 @@ func (r *Repo) Push(ctx context.Context, o PushOptions) (*TransferResult, error)
 		return nil, err
 	}
 	res.Problems = problems
+	return r.pushVersions(ctx, ws, o, res, start)
+}
+
+func (r *Repo) pushVersions(ctx context.Context, ws []wanted, o PushOptions, res *TransferResult, start time.Time) (*TransferResult, error) {
 	byRemote, err := r.route(ws, o.Remote)
 	if err != nil {
 		return nil, err

@@ -352,3 +352,13 @@ func (l *looking) same() bool {
 
 // Letter is one letter for short output, as git has it.
 func (s State) Letter() string { return " AMMTDSU-"[s : s+1] }
+
+// NotAdded counts paths whose changes here are in no manifest. What is stale has none.
+func (d *DatasetStatus) NotAdded() (n int) {
+	for _, p := range d.Work {
+		if p.State != Stale {
+			n++
+		}
+	}
+	return n
+}

@@ -281,7 +281,7 @@ func (it *item) record(base *index.Entry) scan.Record {
 	return newRecord(*it.entry, it.stat, base, it.at)
 }
 
-// base is the version that the index counts as checked out, and whether all of it is.
+// base is the version that the index counts as checked out, and whether each of its entries has a record: none was left out.
 func (s *survey) base() (digest.Digest, bool) {
 	if s.idx == nil {
 		return digest.Digest{}, false
@@ -290,9 +290,9 @@ func (s *survey) base() (digest.Digest, bool) {
 }
 
 // mergeIndex puts a part of a new index in place after a run that did not finish: join says what becomes of each record, of which one may be nil.
-func (s *survey) mergeIndex(next *scan.IndexWriter, path string, join func(next, old *scan.Record) scan.Record) error {
+func (s *survey) mergeIndex(next *scan.IndexWriter, path string, whole bool, join func(next, old *scan.Record) scan.Record) error {
 	id, _ := s.base()
-	return s.weave(next, path, s.records(), id, false, join)
+	return s.weave(next, path, s.records(), id, whole, join)
 }
 
 // weave puts the index in place that next, which writes to path, has together with others.
