@@ -296,7 +296,8 @@ func (u *unprotecting) keepIndex(err error) error {
 		return errors.Join(err, serr)
 	}
 	if err != nil {
-		return errors.Join(err, u.s.mergeIndex(u.next, u.nextPath(), func(n, old *scan.Record) scan.Record {
+		_, whole := u.s.base()
+		return errors.Join(err, u.s.mergeIndex(u.next, u.nextPath(), whole, func(n, old *scan.Record) scan.Record {
 			if n == nil {
 				return *old
 			}
