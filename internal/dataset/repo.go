@@ -33,6 +33,7 @@ type Options struct {
 	Report       Reporter      // nil: silent
 
 	wrapBucket func(blob.Bucket) blob.Bucket // for tests: goes around a remote's bucket, outside of the retries
+	peek       bool                          // only to look at: an interrupted move is left to others
 }
 
 // Repo is an opened repository. A verb is a method of it; verbs are run one after the other.
@@ -91,6 +92,9 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if err = r.settle(ctx, dir); err != nil {
 		g.Close()
 		return nil, err
+	}
+	if o.peek {
+		return r, nil
 	}
 	return r, r.finishMove(ctx)
 }
@@ -197,15 +201,21 @@ func (r *Repo) cacheOptions() (o cache.Options) {
 	}
 	shared, _, _ := r.cfg.Get("cache", "", "shared")
 	o.Group = shared == "group"
+	if r.cacheDir() != r.ownCache() {
+		o.Repository = r.git.CommonDir
+	}
 	return o
 }
+
+// ownCache is where the cache is unless cache.dir says something else.
+func (r *Repo) ownCache() string { return filepath.Join(r.common, "cache") }
 
 // cacheDir is <git-common-dir>/tarn/cache, or cache.dir: absolute, ~/… or relative to the root of the work tree, or to the bare repository.
 func (r *Repo) cacheDir() string {
 	dir, _, ok := r.cfg.Get("cache", "", "dir")
 	switch {
 	case !ok || dir == "":
-		return filepath.Join(r.common, "cache")
+		return r.ownCache()
 	case filepath.IsAbs(dir):
 		return dir
 	case strings.HasPrefix(dir, "~/"):

@@ -8,6 +8,7 @@
 //	pack-index/     tables of what is in the packs; made again from them where they lack
 //	verified/       tables of own objects that need not be read again before they are linked
 //	corrupt/        own objects and marks of blobs whose bytes were wrong: never served, never deleted
+//	repo/           the repositories that use it, see Options.Repository
 //	tmp/            temp files
 //	lock            see Cache.Lock
 package cache
@@ -32,6 +33,8 @@ import (
 type Options struct {
 	Links []string // how files come into the workspace: reflink, hardlink, symlink, copy, tried in this order; empty: reflink, copy
 	Group bool     // what is created can be used by the group of the directory, whatever the umask
+
+	Repository string // path of the repository that uses the cache, to be known to those who delete; empty: it need not be
 }
 
 // The least size in bytes of an own object, and of one where links come first.
@@ -47,6 +50,8 @@ type Cache struct {
 	links  []string
 	group  bool
 	ownMin int64
+
+	repository string
 
 	set      *table.Set // of packs
 	scanOnce sync.Once
@@ -73,7 +78,7 @@ func Open(disk *durable.Disk, dir string, o Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cache: %w", err)
 	}
-	c := &Cache{disk: disk, dir: dir, links: o.Links, group: o.Group, ownMin: ownMin}
+	c := &Cache{disk: disk, dir: dir, links: o.Links, group: o.Group, ownMin: ownMin, repository: o.Repository}
 	c.dirs, c.anchored, c.noClone = map[string]bool{}, map[string]bool{}, map[uint64]bool{}
 	if err := c.setLinks(o.Links); err != nil {
 		return nil, err
@@ -168,13 +173,23 @@ func (c *Cache) Lock(ctx context.Context, shared bool) (*Lock, error) {
 		var l *durable.Lock
 		if l, err = c.disk.Lock(ctx, c.path(lockName), shared); err == nil {
 			c.share(c.path(lockName), 0o664)
-			return &Lock{l}, nil
+			if err = errors.Join(c.register(), c.look()); err == nil {
+				return &Lock{l}, nil
+			}
+			l.Unlock()
 		}
 	}
 	if shared && isReadOnly(err) {
 		return &Lock{}, nil
 	}
 	return nil, fmt.Errorf("lock cache: %w", err)
+}
+
+// look forgets what was seen before the lock was held: it may have been deleted since.
+func (c *Cache) look() error {
+	c.packs.forgetSeen()
+	c.own.forget()
+	return c.set.Refresh()
 }
 
 func isReadOnly(err error) bool {

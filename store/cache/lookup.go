@@ -149,6 +149,13 @@ func (l *ownList) has(d digest.Digest) bool {
 	return ok
 }
 
+// forget makes the next load list them anew.
+func (l *ownList) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.loaded, l.subs = false, [256]map[half]struct{}{}
+}
+
 func (l *ownList) set(d digest.Digest, there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -85,6 +85,13 @@ func (p *packFiles) forgetMissing() {
 	}
 }
 
+// forgetSeen makes each pack be looked for anew.
+func (p *packFiles) forgetSeen() {
+	p.known.Lock()
+	defer p.known.Unlock()
+	clear(p.there)
+}
+
 // use runs do with the open pack; a pack that is gone is an error that wraps fs.ErrNotExist.
 func (p *packFiles) use(c *Cache, name digest.Digest, do func(*os.File) error) error {
 	f, err := p.acquire(c, name)
@@ -170,19 +177,28 @@ func isWrong(err error) bool {
 	return errors.Is(err, digest.ErrMismatch) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
-func (c *Cache) readRecord(p place, buf []byte) (b []byte, err error) {
+func (c *Cache) readRecord(p place, buf []byte) ([]byte, error) {
+	stored, err := c.readStored(p, buf)
+	if err != nil {
+		return nil, err
+	}
+	return pack.Decode(p.rec, stored)
+}
+
+// readStored reads what stands in the pack, not verified.
+func (c *Cache) readStored(p place, buf []byte) ([]byte, error) {
 	n := int(p.rec.Stored)
 	if cap(buf) < n {
 		buf = make([]byte, n)
 	}
-	err = c.packs.use(c, p.pack, func(f *os.File) error {
+	err := c.packs.use(c, p.pack, func(f *os.File) error {
 		_, err := f.ReadAt(buf[:n], int64(p.rec.Offset))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read pack %s: %w", p.pack.Short(), err)
 	}
-	return pack.Decode(p.rec, buf[:n])
+	return buf[:n], nil
 }
 
 func (c *Cache) trueRecord(p place) (rec pack.Record, ok bool) {

@@ -74,6 +74,11 @@ func (p *Writer) Add(d digest.Digest, scheme Scheme, raw uint32, stored []byte) 
 // Size is the length of the pack, in bytes, if it were closed now.
 func (p *Writer) Size() int64 { return p.size + int64(len(p.records))*recordSize + trailerSize }
 
+// Size is the length in bytes of a pack of so many blobs, with so many stored bytes in all.
+func Size(blobs int, stored int64) int64 {
+	return HeaderSize + stored + int64(blobs)*recordSize + trailerSize
+}
+
 // Len is the number of blobs.
 func (p *Writer) Len() int { return len(p.records) }
 

@@ -146,6 +146,12 @@ func (c *Condemned) Pack(d digest.Digest) bool {
 // Sweeping says that an object of that kind is being deleted: its name, which is that of its content, must wait until the sweep ends.
 func (c *Condemned) Sweeping(kind Kind, d digest.Digest) bool { return c.sweeping[Name(kind, d)] }
 
+// Doomed says that an object is condemned, or being deleted: who deletes his own copy may not rely on it.
+func (c *Condemned) Doomed(kind Kind, d digest.Digest) bool {
+	n := Name(kind, d)
+	return c.names[n] || c.sweeping[n]
+}
+
 // Purged says that a blob or file was purged on purpose and must not be pushed again.
 func (c *Condemned) Purged(d digest.Digest) bool { return c.purged[d] }
 
