@@ -198,7 +198,7 @@ func TestEditorRefusesSecrets(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".tarn", "config")
 	err := Editor{Path: path, Level: Repository}.Set("remote", "origin", "url", "https://u:hunter2@h/p")
 	var fault *Error
-	if !errors.As(err, &fault) || fault.Hint() != `git config --file "$(git rev-parse --git-common-dir)/tarn/config" remote.origin.url VALUE` || strings.Contains(err.Error()+fault.Hint(), "hunter2") {
+	if !errors.As(err, &fault) || fault.Hint() != "tarn config --local remote.origin.url VALUE" || strings.Contains(err.Error()+fault.Hint(), "hunter2") {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {

@@ -123,16 +123,24 @@ func isWord(s string) bool {
 	return s != ""
 }
 
-// Check says whether the value may be set at the level: the key is known, the value of its kind, and no secret goes where Git tracks it.
-func Check(level Level, section, sub, key, value string) error {
+// CheckKey says whether the name is that of a known key.
+func CheckKey(section, sub, key string) error {
 	if err := checkName(section, sub, key); err != nil {
 		return err
 	}
-	full := JoinName(section, sub, key)
-	k, ok := Lookup(section, sub, key)
-	if !ok {
+	if _, ok := Lookup(section, sub, key); !ok {
 		return unknown(section, sub, key)
 	}
+	return nil
+}
+
+// Check says whether the value may be set at the level: the key is known, the value of its kind, and no secret goes where Git tracks it.
+func Check(level Level, section, sub, key, value string) error {
+	if err := CheckKey(section, sub, key); err != nil {
+		return err
+	}
+	full := JoinName(section, sub, key)
+	k, _ := Lookup(section, sub, key)
 	if level == Repository && IsSecret(key, value) {
 		return secretError(full)
 	}
@@ -143,7 +151,7 @@ func Check(level Level, section, sub, key, value string) error {
 }
 
 func secretError(full string) *Error {
-	return &Error{Name: full, Msg: "a secret can't stand in a file that Git tracks", Try: `git config --file "$(git rev-parse --git-common-dir)/tarn/config" ` + full + " VALUE"}
+	return &Error{Name: full, Msg: "a secret can't stand in a file that Git tracks", Try: "tarn config --local " + full + " VALUE"}
 }
 
 // check returns what is wrong with the value, or "". Messages don't repeat it.

@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// Datasets are the paths of the datasets in the work tree, from the root, sorted: for completion.
-func (r *Repo) Datasets(ctx context.Context) ([]string, error) { return r.datasets(ctx) }
-
 // Revisions are HEAD, branches and tags, by the names that people type: for completion.
 func (r *Repo) Revisions(ctx context.Context) ([]string, error) {
 	names := []string{"HEAD"}

@@ -68,6 +68,21 @@ var ErrNoRepo = fmt.Errorf("%w: not in a Git repository", ErrUsage)
 
 // Open finds the repository that Dir is in.
 func Open(ctx context.Context, o Options) (*Repo, error) {
+	r, err := locate(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.loadConfig(); err != nil {
+		return r, err
+	}
+	if o.peek {
+		return r, nil
+	}
+	return r, r.finishMove(ctx)
+}
+
+// locate is Open without a look at the configuration.
+func locate(ctx context.Context, o Options) (*Repo, error) {
 	if o.Report == nil {
 		o.Report = Silent{}
 	}
@@ -89,23 +104,17 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 		return nil, err
 	}
 	r := newRepo(o, g)
-	if err = r.settle(ctx, dir); err != nil {
+	if err := r.settle(ctx, dir); err != nil {
 		g.Close()
 		return nil, err
 	}
-	if o.peek {
-		return r, nil
-	}
-	return r, r.finishMove(ctx)
+	return r, nil
 }
 
-// settle finds out where in the repository dir is, and reads the configuration.
+// settle finds out where in the repository dir is, and where its configuration.
 func (r *Repo) settle(ctx context.Context, dir string) error {
 	if r.root == "" {
-		if err := r.readTracked(ctx, "HEAD"); err != nil {
-			return err
-		}
-		return r.loadConfig()
+		return r.readTracked(ctx, "HEAD")
 	}
 	rel, err := filepath.Rel(r.root, dir)
 	if err != nil {
@@ -114,7 +123,7 @@ func (r *Repo) settle(ctx context.Context, dir string) error {
 	if r.prefix = filepath.ToSlash(rel); r.prefix == "." {
 		r.prefix = ""
 	}
-	return r.loadConfig()
+	return nil
 }
 
 func newRepo(o Options, g *vcs.Repo) *Repo {

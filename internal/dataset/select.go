@@ -37,6 +37,9 @@ type wanted struct {
 	commit string // hexadecimal; "" for the work tree
 }
 
+// Datasets are the paths of the datasets, relative to the root of the repository, sorted.
+func (r *Repo) Datasets(ctx context.Context) ([]string, error) { return r.datasets(ctx) }
+
 // datasets are the manifests in the work tree or in Git's index, sorted, without the suffix.
 func (r *Repo) datasets(ctx context.Context) ([]string, error) {
 	names, err := r.git.Manifests(ctx)
