@@ -46,6 +46,7 @@ func Process() Streams {
 type app struct {
 	Streams
 	dir        string
+	here       string // dir, absolute, once rel has asked
 	quiet      bool
 	json       bool
 	jsonl      bool
@@ -191,14 +192,16 @@ func (a *app) rel(name string) string {
 	if a.repo == nil {
 		return name
 	}
-	dir, err := filepath.Abs(a.dir)
-	if err != nil {
-		return name
+	if a.here == "" {
+		dir, err := filepath.Abs(a.dir)
+		if err != nil {
+			return name
+		}
+		if a.here, err = filepath.EvalSymlinks(dir); err != nil {
+			a.here = dir
+		}
 	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	if r, err := filepath.Rel(dir, filepath.Join(a.repo.Root(), filepath.FromSlash(name))); err == nil {
+	if r, err := filepath.Rel(a.here, filepath.Join(a.repo.Root(), filepath.FromSlash(name))); err == nil {
 		return r
 	}
 	return name
