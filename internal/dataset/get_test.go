@@ -156,7 +156,7 @@ func TestGetKeeps(t *testing.T) {
 	must(t, os.Remove(filepath.Join(out, "data", "sub")))
 	must(t, os.Remove(filepath.Join(out, "data", "zero")))
 	g.Force = true
-	if res, err = s.get(out, Options{}, g); err != nil {
+	if _, err = s.get(out, Options{}, g); err != nil {
 		t.Error(err)
 	}
 	want = firstTree()

@@ -121,8 +121,8 @@ func (x *getting) into(ctx context.Context, to string, file *index.Entry) error 
 	if err == nil {
 		err = x.download(ctx)
 	}
-	if err == nil {
-		err = x.top.SyncFS()
+	if serr := x.top.SyncFS(); err == nil {
+		err = serr
 	}
 	x.res.Received, x.res.Requests = x.f.res.Sent, x.src.requests()
 	x.res.Problems = append(x.res.Problems, x.f.res.Problems...)
@@ -152,7 +152,7 @@ func (x *getting) leaves(ctx context.Context, file *index.Entry) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil && sorted(err) == err && !errors.Is(err, ErrUsage) {
+		if err != nil && !lacking(err) {
 			return err
 		}
 		if err != nil {

@@ -196,7 +196,7 @@ func (x *restoring) run(ctx context.Context) error {
 	defer lock.Unlock()
 	v, cur, err := x.build(ctx)
 	if err != nil {
-		if ctx.Err() != nil || sorted(err) == err && !errors.Is(err, ErrIncomplete) {
+		if ctx.Err() != nil || !lacking(err) {
 			return err
 		}
 		x.problem("", missingPages(err))

@@ -164,14 +164,23 @@ func hasAny(ctx context.Context, v *version, src index.Source, prefix string) (b
 	return ok, err
 }
 
-// sorted gives an error of reading a version its kind: wrong bytes, or something that could not be had.
+// lacking says that an error is about bytes of a version that are wrong or can't be had: what else was asked for can be.
+func lacking(err error) bool {
+	return errors.Is(err, ErrIncomplete) || isWrong(err) || errors.Is(err, errNoPage) || errors.Is(err, blob.ErrNotFound) || errors.Is(err, remote.ErrNoRemote)
+}
+
+func isWrong(err error) bool {
+	return errors.Is(err, ErrCorrupt) || isCorrupt(err) || errors.Is(err, index.ErrPage)
+}
+
+// sorted gives an error of reading a version its kind.
 func sorted(err error) error {
 	switch {
-	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrIncomplete):
+	case errors.Is(err, ErrCorrupt) || errors.Is(err, ErrIncomplete):
 		return err
-	case isCorrupt(err) || errors.Is(err, index.ErrPage):
+	case isWrong(err):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	case errors.Is(err, errNoPage), errors.Is(err, blob.ErrNotFound), errors.Is(err, remote.ErrNoRemote):
+	case lacking(err):
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
 	return err
