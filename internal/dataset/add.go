@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"tarn/index"
@@ -71,7 +72,10 @@ func (r *Repo) Add(ctx context.Context, o AddOptions) (*AddResult, error) {
 	}
 	res.Seconds = time.Since(start).Seconds()
 	if err = r.outcome(err, res.Problems); refusals(err, res.Problems) > 0 {
-		err = &Hinted{fmt.Errorf("%w: the manifest moved on since the last checkout", ErrRefused), "tarn checkout, or --force, to undo what Git brought"}
+		err = fmt.Errorf("%w: the manifest moved on since the last checkout", ErrRefused)
+		if slices.ContainsFunc(res.Problems, func(p Problem) bool { return errors.Is(p.Err, errMoved) }) {
+			err = &Hinted{err, "tarn checkout, or --force, to undo what Git brought"}
+		}
 	}
 	return res, err
 }
@@ -114,6 +118,10 @@ func (a *adding) run(ctx context.Context) error {
 		return nil
 	}
 	defer a.s.close()
+	if a.s.v == nil && !a.o.Force && a.s.hasBase() {
+		a.problem("", "git", &Hinted{fmt.Errorf("%w: Git took its manifest away since it was added or checked out here", ErrRefused), "tarn add --force " + a.t.Dataset})
+		return nil
+	}
 	if a.form, err = a.dataForm(); err != nil {
 		a.problem("", "workspace", err)
 		return nil

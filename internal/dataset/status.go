@@ -287,7 +287,8 @@ func (l *looking) take(it *item) error {
 	return l.record(it)
 }
 
-// record carries the index over, with what was read in this run. Paths that never were here get none.
+// record carries the index over, with what was read in this run. Paths that never were here get none. Where the workspace has what the manifest says, that is
+// the base from now on, as after a checkout: Git may have brought both.
 func (l *looking) record(it *item) error {
 	if l.next == nil {
 		return nil
@@ -295,13 +296,17 @@ func (l *looking) record(it *item) error {
 	if it.m != nil && it.r == nil {
 		l.whole = false
 	}
+	known := l.s.inside(it) && it.err == nil
 	switch {
+	case known && it.w == nil && it.m == nil:
+		l.fresh = true
+		return nil
 	case it.entry == nil || it.r == nil && !same(it.entry, it.m):
 		if it.r != nil {
 			return l.next.Add(*it.r)
 		}
 		return nil
-	case it.r == nil: // it has what the manifest says: as good as checked out
+	case known && same(it.entry, it.m) && !same(it.base(), it.m):
 		l.fresh = true
 		return l.next.Add(it.record(it.m))
 	case !it.fresh:

@@ -289,6 +289,16 @@ func (s *survey) base() (digest.Digest, bool) {
 	return s.idx.Base()
 }
 
+// hasBase says that something of the dataset was checked out or added here.
+func (s *survey) hasBase() bool {
+	for r := range s.records() {
+		if r.BaseKind != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // mergeIndex puts a part of a new index in place after a run that did not finish: join says what becomes of each record, of which one may be nil.
 func (s *survey) mergeIndex(next *scan.IndexWriter, path string, whole bool, join func(next, old *scan.Record) scan.Record) error {
 	id, _ := s.base()
