@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,18 +27,43 @@ type Ref struct {
 	Commit string // hexadecimal
 }
 
-// Manifests are the *.tarn files of the work tree that are tracked, or untracked and not ignored; also tracked ones that were deleted. Sorted.
+// Manifests are the *.tarn files of the work tree that are tracked, or untracked and not ignored; also tracked ones that were deleted, but not those that a
+// sparse checkout leaves out. Sorted.
 func (r *Repo) Manifests(ctx context.Context) ([]string, error) {
 	if r.Root == "" {
 		return nil, nil
 	}
-	out, err := r.runIn(ctx, r.Root, nil, globbing, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "--", "**/*"+manifestSuffix)
+	out, err := r.runIn(ctx, r.Root, nil, globbing, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--", "**/*"+manifestSuffix)
 	if err != nil {
 		return nil, err
 	}
-	names := slices.DeleteFunc(fields(out), func(n string) bool { return filepath.Base(n) == manifestSuffix })
+	var names []string
+	for _, f := range fields(out) {
+		tag, name, _ := strings.Cut(f, " ")
+		if filepath.Base(name) == manifestSuffix || tag == skipped && !pathExists(filepath.Join(r.Root, filepath.FromSlash(name))) {
+			continue
+		}
+		names = append(names, name)
+	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// skipped is what ls-files calls a file that a sparse checkout leaves out.
+const skipped = "S"
+
+// Sparse is a manifest, of the path (from the root), above it or below it, that a sparse checkout leaves out; "" if there is none.
+func (r *Repo) Sparse(ctx context.Context, name string) (manifest string, err error) {
+	specs := []string{exactly(name) + "/**/*" + manifestSuffix}
+	for d := path.Clean(name); d != "." && d != "/"; d = path.Dir(d) {
+		specs = append(specs, exactly(d+manifestSuffix))
+	}
+	err = r.eachField(ctx, func(line string) {
+		if tag, name, _ := strings.Cut(line, " "); tag == skipped && manifest == "" {
+			manifest = name
+		}
+	}, append([]string{globbing, "ls-files", "-z", "-t", "--"}, specs...)...)
+	return manifest, err
 }
 
 // ManifestsAt are the *.tarn files of a commit, sorted by path.
@@ -51,6 +77,18 @@ func (r *Repo) ManifestsAt(ctx context.Context, commit string) ([]TreeFile, erro
 		}
 	}, "ls-tree", "-r", "-z", "--full-tree", commit)
 	return files, err
+}
+
+// SparseContents is the bytes of a tracked file that a sparse checkout leaves out; nil for any other.
+func (r *Repo) SparseContents(ctx context.Context, name string, max int64) ([]byte, error) {
+	if r.Root == "" || pathExists(filepath.Join(r.Root, filepath.FromSlash(name))) || !pathExists(filepath.Join(r.GitDir, "info", "sparse-checkout")) {
+		return nil, nil
+	}
+	b, err := r.Contents(ctx, ":"+name, max)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return b, err
 }
 
 // ReadRev is the commit that a revision names; ErrRev if there is none.

@@ -113,13 +113,23 @@ func (c *Config) GoString() string { return c.String() }
 
 // Load reads the files that exist. A file that can't be parsed, one of more than MaxSize bytes, and a secret at the repository level are errors that wrap
 // ErrInvalid.
-func Load(paths Paths) (*Config, error) { return load(paths, read) }
+func Load(paths Paths) (*Config, error) { return LoadSparse(paths, nil) }
+
+// LoadSparse is Load where a sparse checkout may leave out the file that Git tracks: tracked is what stands for it if it is not there.
+func LoadSparse(paths Paths, tracked []byte) (*Config, error) {
+	return load(paths, func(path string, level Level) (*File, error) {
+		if level == Repository {
+			return read(path, level, tracked)
+		}
+		return read(path, level, nil)
+	})
+}
 
 // LoadTracked is Load where the repository level is not a file but text, of a commit; the path of that level is its name in messages.
 func LoadTracked(paths Paths, text []byte) (*Config, error) {
 	return load(paths, func(path string, level Level) (*File, error) {
 		if level != Repository {
-			return read(path, level)
+			return read(path, level, nil)
 		}
 		f, err := Parse(text)
 		return f, inFile(err, path)
@@ -172,9 +182,12 @@ func (c *Config) warn(e Entry) {
 	c.warnings = append(c.warnings, Warning{Origin: e.Origin, Name: e.Name(), Message: unknown(e.Section, e.Sub, e.Key).Msg})
 }
 
-// read parses a file; one that does not exist is empty.
-func read(path string, level Level) (*File, error) {
+// read parses a file; one that does not exist is as absent.
+func read(path string, level Level, absent []byte) (*File, error) {
 	src, err := readBytes(path, level)
+	if errors.Is(err, fs.ErrNotExist) {
+		src, err = absent, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +214,7 @@ func readBytes(path string, level Level) ([]byte, error) {
 	f, _, err := durable.OpenRegular(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
+		return nil, err
 	case errors.Is(err, durable.ErrNotRegular):
 		return nil, &Error{Path: path, Msg: "not a regular file"}
 	case err != nil:

@@ -219,9 +219,10 @@ func quoteValue(v string) string {
 
 // Editor changes the file of one level. Two editors at the same moment may lose one's change, never the file.
 type Editor struct {
-	Disk  *durable.Disk
-	Path  string
-	Level Level
+	Disk   *durable.Disk
+	Path   string
+	Level  Level
+	Absent []byte // what the file counts as where it is not there, as for LoadSparse
 }
 
 // Set checks the value (Check) and writes it. A file that gets a secret can be read by its owner alone.
@@ -254,7 +255,7 @@ func (e Editor) change(secret bool, edit func(*File) error) error {
 	if err != nil {
 		return err
 	}
-	f, err := read(path, e.Level)
+	f, err := read(path, e.Level, e.Absent)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -61,7 +62,16 @@ func (r *Repo) addTarget(ctx context.Context, arg string) (Target, error) {
 		return Target{}, fmt.Errorf("%w: %s is the root of the repository; add a directory in it", ErrUsage, arg)
 	}
 	if t, ok := r.owner(p); ok {
+		if err := r.notNested(path.Dir(t.Dataset), arg); err != nil {
+			return Target{}, err
+		}
 		return t, r.checkPart(t, arg)
+	}
+	switch top, nested, err := r.git.Nested(ctx, path.Dir(p)); {
+	case err != nil:
+		return Target{}, err
+	case nested:
+		return Target{}, inRepository(arg, top)
 	}
 	if err := r.checkNew(ctx, p, arg); err != nil {
 		return Target{}, err

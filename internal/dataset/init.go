@@ -66,7 +66,11 @@ func (r *Repo) newID() error {
 }
 
 func (r *Repo) editor(level config.Level) config.Editor {
-	return config.Editor{Disk: r.disk, Path: r.configPaths()[level], Level: level}
+	e := config.Editor{Disk: r.disk, Path: r.configPaths()[level], Level: level}
+	if level == config.Repository {
+		e.Absent = r.sparse
+	}
+	return e
 }
 
 // editText rewrites a file, or creates it, where edit makes another text of it; it says whether it did.

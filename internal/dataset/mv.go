@@ -140,7 +140,7 @@ func (r *Repo) moveSource(ctx context.Context, arg, dst string) (string, error) 
 	}
 	t, ok := r.owner(p)
 	if !ok {
-		return "", r.noDataset(ctx, p, arg)
+		return "", r.notDataset(ctx, p, arg)
 	}
 	if t.Prefix != "" {
 		return "", &Hinted{fmt.Errorf("%w: %s is a part of the dataset %s", ErrUsage, arg, t.Dataset), fmt.Sprintf("mv %s %s && tarn add %s", arg, dst, t.Dataset)}
@@ -168,7 +168,7 @@ func (r *Repo) moveTarget(from, arg string) (string, error) {
 // checkMove says why the move can't be, before anything is written.
 func (r *Repo) checkMove(ctx context.Context, m *moving, src string) error {
 	if !r.isManifest(m.from) {
-		return r.noDataset(ctx, m.from, src)
+		return r.notDataset(ctx, m.from, src)
 	}
 	_, linked := r.cacheLink(m.from)
 	if info, err := os.Lstat(r.abs(m.from)); err == nil && !linked && !info.IsDir() && !info.Mode().IsRegular() {

@@ -55,6 +55,7 @@ type Repo struct {
 
 	tracked string // where there is no work tree: the name of .tarn/config in a commit, REV:PATH
 	text    []byte // and what it says
+	sparse  []byte // .tarn/config, where a sparse checkout leaves it out
 
 	connMu sync.Mutex
 	conns  connections
@@ -123,7 +124,8 @@ func (r *Repo) settle(ctx context.Context, dir string) error {
 	if r.prefix = filepath.ToSlash(rel); r.prefix == "." {
 		r.prefix = ""
 	}
-	return nil
+	r.sparse, err = r.git.SparseContents(ctx, ".tarn/config", config.MaxSize)
+	return err
 }
 
 func newRepo(o Options, g *vcs.Repo) *Repo {
@@ -153,11 +155,11 @@ func (r *Repo) needWorkTree() error {
 }
 
 func (r *Repo) loadConfig() error {
-	load := config.Load
+	load, text := config.LoadSparse, r.sparse
 	if r.tracked != "" {
-		load = func(p config.Paths) (*config.Config, error) { return config.LoadTracked(p, r.text) }
+		load, text = config.LoadTracked, r.text
 	}
-	c, err := load(r.configPaths())
+	c, err := load(r.configPaths(), text)
 	if err != nil {
 		return fmt.Errorf("%w: read configuration: %w", ErrUsage, err)
 	}

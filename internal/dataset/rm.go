@@ -92,7 +92,7 @@ func (r *Repo) removeTargets(ctx context.Context, args []string) ([]string, erro
 			}
 		}
 		if t.Dataset == "" {
-			return nil, r.noDataset(ctx, p, arg)
+			return nil, r.notDataset(ctx, p, arg)
 		}
 		if t.Prefix != "" {
 			return nil, &Hinted{fmt.Errorf("%w: %s is a part of the dataset %s", ErrUsage, arg, t.Dataset), fmt.Sprintf("rm -r %s && tarn add %s", arg, arg)}
@@ -118,8 +118,8 @@ func (r *Repo) remains(ctx context.Context, p string) (string, error) {
 	return p, nil
 }
 
-// noDataset says what the path is instead.
-func (r *Repo) noDataset(ctx context.Context, p, arg string) error {
+// notDataset says what the path is instead.
+func (r *Repo) notDataset(ctx context.Context, p, arg string) error {
 	below, err := r.below(ctx, p)
 	if err != nil {
 		return err

@@ -68,6 +68,9 @@ func (r *Repo) targets(ctx context.Context, args []string) ([]Target, error) {
 			return nil, err
 		}
 		if t, ok := r.owner(p); ok {
+			if err := r.notNested(path.Dir(t.Dataset), arg); err != nil {
+				return nil, err
+			}
 			ts = append(ts, t)
 			continue
 		}
@@ -76,11 +79,42 @@ func (r *Repo) targets(ctx context.Context, args []string) ([]Target, error) {
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, &Hinted{fmt.Errorf("%w: %s is not in a dataset and there is none below it", ErrUsage, arg), "tarn add " + arg}
+			return nil, r.noDataset(ctx, p, arg)
 		}
 		ts = append(ts, found...)
 	}
 	return tidy(ts), nil
+}
+
+// notNested refuses what is in a repository inside of this one, such as a submodule.
+func (r *Repo) notNested(p, arg string) error {
+	if top, ok := r.git.NestedHere(p); ok {
+		return inRepository(arg, top)
+	}
+	return nil
+}
+
+func inRepository(arg, top string) error {
+	return &Hinted{fmt.Errorf("%w: %s is in another repository, %s", ErrUsage, arg, top), "cd " + top}
+}
+
+// noDataset says why a path is in no dataset.
+func (r *Repo) noDataset(ctx context.Context, p, arg string) error {
+	if err := r.notNested(p, arg); err != nil {
+		return err
+	}
+	m, err := r.git.Sparse(ctx, p)
+	if err != nil {
+		return err
+	}
+	if m == "" {
+		return &Hinted{fmt.Errorf("%w: %s is not in a dataset and there is none below it", ErrUsage, arg), "tarn add " + arg}
+	}
+	dir := path.Dir(m)
+	if dir == "." {
+		dir = "/" + m
+	}
+	return &Hinted{fmt.Errorf("%w: %s is outside of the sparse checkout", ErrUsage, m), "git sparse-checkout add " + dir}
 }
 
 // below are the datasets at or below a directory.
