@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"testing"
 )
 
@@ -82,6 +83,26 @@ func BenchmarkDiff(b *testing.B) {
 		}
 		if n != 1000 {
 			b.Fatal(n)
+		}
+	}
+	rate(b, 1_000_000)
+}
+
+// BenchmarkMerge: a million entries, of which each side changed a hundred.
+func BenchmarkMerge(b *testing.B) {
+	list := seeded(1_000_000)
+	edited := func(from int) *tree {
+		l := slices.Clone(list)
+		for i := range 100 {
+			l[from+i*10_000].Size++
+		}
+		return build(b, standard, l)
+	}
+	base, ours, theirs := build(b, standard, list), edited(1000), edited(1001)
+	m := &Merge{[]*Manifest{base.m}, ours.m, theirs.m, share(base, ours, theirs)}
+	for b.Loop() {
+		if _, _, err := Apply(b.Context(), ours.m, m.Source, m.Changes(b.Context(), nil), nil); err != nil {
+			b.Fatal(err)
 		}
 	}
 	rate(b, 1_000_000)

@@ -149,8 +149,9 @@ func (a *app) prePush(ctx context.Context, args []string) error {
 
 // pushedRefs reads what Git, or the pre-commit framework, says is pushed, and where to.
 func (a *app) pushedRefs(args []string) (remote string, refs []dataset.PushedRef, err error) {
-	if to := a.Getenv("PRE_COMMIT_TO_REF"); len(args) == 0 && to != "" {
-		return a.Getenv("PRE_COMMIT_REMOTE_NAME"), []dataset.PushedRef{{Local: to, Remote: a.Getenv("PRE_COMMIT_FROM_REF")}}, nil
+	if name := a.Getenv("PRE_COMMIT_REMOTE_NAME"); len(args) == 0 && name != "" {
+		to := firstOf(a.Getenv("PRE_COMMIT_TO_REF"), a.Getenv("PRE_COMMIT_LOCAL_BRANCH")) // the latter where all of a branch is pushed
+		return name, []dataset.PushedRef{{Local: to, Remote: a.Getenv("PRE_COMMIT_FROM_REF")}}, nil
 	}
 	if len(args) == 0 {
 		return "", nil, fmt.Errorf("%w: pre-push needs the name of Git's remote", dataset.ErrUsage)
