@@ -33,15 +33,15 @@ type GitMerged struct {
 // whole; the error wraps ErrDiffers if that is due to conflicts.
 func (r *Repo) GitMerge(ctx context.Context, o GitMergeOptions) (*GitMerged, error) {
 	res := &GitMerged{Dataset: strings.TrimSuffix(o.Path, ManifestSuffix)}
-	ours, err := readBounded(o.Ours)
+	ours, err := readBounded(o.Ours, index.MaxRoot)
 	if err != nil {
 		return res, err
 	}
-	theirs, err := readBounded(o.Theirs)
+	theirs, err := readBounded(o.Theirs, index.MaxRoot)
 	if err != nil {
 		return res, err
 	}
-	base, err := readBounded(o.Base)
+	base, err := readBounded(o.Base, index.MaxRoot)
 	if err != nil {
 		return res, err
 	}
@@ -103,27 +103,27 @@ func (r *Repo) gitMerge(ctx context.Context, m *manifestMerge) ([]byte, error) {
 	return index.Marked(merged, conflicts), nil
 }
 
-// readBounded reads a file that should be a manifest.
-func readBounded(name string) ([]byte, error) {
+// readBounded reads a file of at most max bytes.
+func readBounded(name string, max int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, index.MaxRoot+1))
-	if err == nil && len(b) > index.MaxRoot {
-		err = fmt.Errorf("%s has more than %d bytes", name, index.MaxRoot)
+	b, err := io.ReadAll(io.LimitReader(f, max+1))
+	if err == nil && int64(len(b)) > max {
+		err = fmt.Errorf("%s has more than %d bytes", name, max)
 	}
 	return b, err
 }
 
 // LeaveConflict does what GitMerge does where it can't merge; it is for a caller that can't open the repository.
 func LeaveConflict(o GitMergeOptions) error {
-	ours, err := readBounded(o.Ours)
+	ours, err := readBounded(o.Ours, index.MaxRoot)
 	if err != nil {
 		return err
 	}
-	theirs, err := readBounded(o.Theirs)
+	theirs, err := readBounded(o.Theirs, index.MaxRoot)
 	if err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func (r *Repo) current(ctx context.Context, each func(named) error) error {
 		return err
 	}
 	for _, name := range names {
-		raw, err := readBounded(r.abs(name + ManifestSuffix))
+		raw, err := readBounded(r.abs(name+ManifestSuffix), index.MaxRoot)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -83,9 +83,14 @@ func (c *Cache) Totals() (t Totals, err error) {
 	if t.Packs, t.PackBytes, err = c.sum(packDir); err != nil {
 		return t, err
 	}
-	corrupt, err := readNames(c.path(corruptDir))
-	t.Corrupt = len(corrupt)
+	t.Corrupt, err = c.Corrupt()
 	return t, err
+}
+
+// Corrupt is how many files and marks are below corrupt/.
+func (c *Cache) Corrupt() (int, error) {
+	names, err := readNames(c.path(corruptDir))
+	return len(names), err
 }
 
 func (c *Cache) sum(dir string) (n int, bytes int64, err error) {
