@@ -26,14 +26,15 @@ func LoadIgnore(root, dir string) (*Ignore, error) {
 }
 
 // Explain reads the ignore files of the repository at root and returns the rule that decides about path (relative to root, with
-// '/'): the one that excludes a directory above it, else the last one that matches path. Without one the result is false; where
-// there is one, path is ignored unless the rule is negated.
-func Explain(root, path string, isDir bool) (Rule, bool, error) {
+// '/') in the dataset (likewise; "" is the whole repository): the one that excludes a directory between the two, else the last one
+// that matches path. Rules are not asked about the dataset itself, nor about what it is in, as Walk does not. Without a rule the
+// result is false; where there is one, path is ignored unless the rule is negated.
+func Explain(root, dataset, path string, isDir bool) (Rule, bool, error) {
 	var rules *Ignore
 	var rule Rule
 	var found bool
 	err := ancestors(root, path, func(r *os.Root, above string) (bool, error) {
-		if rule, found = rules.Decide(above, true); above != "" && found && !rule.Negated {
+		if rule, found = rules.Decide(above, true); found && !rule.Negated && !strings.HasPrefix(dataset+"/", above+"/") {
 			return false, nil
 		}
 		found = false
@@ -44,8 +45,8 @@ func Explain(root, path string, isDir bool) (Rule, bool, error) {
 	if err != nil {
 		return Rule{}, false, fmt.Errorf("explain ignore rules for %s: %w", path, err)
 	}
-	if found {
-		return rule, true, nil
+	if found || strings.HasPrefix(dataset+"/", path+"/") {
+		return rule, found, nil
 	}
 	rule, found = rules.Decide(path, isDir)
 	return rule, found, nil

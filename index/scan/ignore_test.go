@@ -85,21 +85,25 @@ func TestExplain(t *testing.T) {
 	if err := os.Symlink(filepath.Join(root, ".tarnignore"), filepath.Join(root, "data/raw/l")); err != nil {
 		t.Fatal(err)
 	}
-	tests := []struct {
-		path string
-		want string
-	}{
-		{"a.tmp", ".tarnignore:1:*.tmp"},
-		{"data/a.tmp", ".tarnignore:1:*.tmp"},
-		{"data/keep.tmp", "data/.tarnignore:2:!keep.tmp"},
-		{"data/raw/keep.tmp", ".tarnignore:2:/data/raw/"},
-		{"data/raw", ".tarnignore:2:/data/raw/"},
-		{"data/x", ""},
-		{"none/x", ""},
+	tests := []struct{ path, want, dataset string }{
+		{"a.tmp", ".tarnignore:1:*.tmp", ""},
+		{"data/a.tmp", ".tarnignore:1:*.tmp", ""},
+		{"data/keep.tmp", "data/.tarnignore:2:!keep.tmp", ""},
+		{"data/raw/keep.tmp", ".tarnignore:2:/data/raw/", ""},
+		{"data/raw", ".tarnignore:2:/data/raw/", ""},
+		{"data/x", "", ""},
+		{"none/x", "", ""},
+		// Who made it a dataset wants it.
+		{"a.tmp", "", "a.tmp"},
+		{"data/raw", "", "data/raw"},
+		{"data/raw/keep.tmp", "data/raw/.tarnignore:1:!*", "data/raw"},
+		{"data/raw/keep.tmp", ".tarnignore:2:/data/raw/", "data"},
+		{"data/raw", ".tarnignore:2:/data/raw/", "data"},
+		{"data/raw/x", ".tarnignore:2:/data/raw/", "data/rawest"},
 	}
 	for _, tt := range tests {
 		info, err := os.Lstat(filepath.Join(root, tt.path))
-		rule, ok, err := Explain(root, tt.path, err == nil && info.IsDir())
+		rule, ok, err := Explain(root, tt.dataset, tt.path, err == nil && info.IsDir())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +115,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.path, got, tt.want)
 		}
 	}
-	if _, _, err := Explain(root, "../x", false); err == nil {
+	if _, _, err := Explain(root, "", "../x", false); err == nil {
 		t.Error("a path out of the repository was accepted")
 	}
 }
@@ -170,7 +174,7 @@ func compareWithGit(t *testing.T, seed uint64, cases int) (compared, decided int
 
 func explained(t *testing.T, repo, path string) string {
 	info, err := os.Lstat(filepath.Join(repo, path))
-	rule, ok, err := Explain(repo, path, err == nil && info.IsDir())
+	rule, ok, err := Explain(repo, "", path, err == nil && info.IsDir())
 	if err != nil {
 		t.Fatal(err)
 	}

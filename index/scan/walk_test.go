@@ -145,7 +145,7 @@ func reference(t *testing.T, root string) (want []string) {
 		if err != nil || rel == "." {
 			return err
 		}
-		rule, ok, err := Explain(root, rel, d.IsDir())
+		rule, ok, err := Explain(root, "", rel, d.IsDir())
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.initCommand(), a.addCommand(), a.rmCommand(), a.mvCommand(), a.statusCommand(), a.diffCommand(), a.logCommand(), a.lsCommand(),
 		a.catCommand(), a.checkoutCommand(), a.restoreCommand(), a.unprotectCommand(), a.resolveCommand(), a.getCommand(), a.remoteCommand(),
 		a.pushCommand(), a.fetchCommand(), a.pullCommand(), a.cacheCommand(), a.configCommand(), a.hooksCommand(), a.doctorCommand(),
-		a.demoCommand(), a.gitDiffCommand(), a.gitTextconvCommand(), a.gitMergeCommand(), a.completionCommand(), a.manCommand(), a.versionCommand(),
+		a.checkIgnoreCommand(), a.demoCommand(), a.gitDiffCommand(), a.gitTextconvCommand(), a.gitMergeCommand(), a.completionCommand(),
+		a.manCommand(), a.versionCommand(),
 	)
 	a.complete(root)
 	return root
