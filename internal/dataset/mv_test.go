@@ -1,12 +1,15 @@
 package dataset
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -284,5 +287,40 @@ func TestMoveStuck(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(repo, "data")); err == nil {
 		t.Error("data is there still")
+	}
+}
+
+// TestMoveBesideOthers: one process moves a dataset to and fro, others look at it and check it out: nobody is stuck, and nothing is lost.
+func TestMoveBesideOthers(t *testing.T) {
+	s := newScratch(t)
+	repo := s.path("repo")
+	s.repo(repo)
+	firstTree().write(t, filepath.Join(repo, "data"))
+	s.do(repo, add("data"))
+	s.commit(repo, "one")
+	ctx, cancel := context.WithCancel(bg)
+	var others sync.WaitGroup
+	for _, verb := range []func(*Repo) error{look, checkoutAll(false)} {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				// A manifest that goes while it is looked at is something missing, and no more.
+				if err := s.with(repo, Options{}, verb); err != nil && !errors.Is(err, ErrIncomplete) && !errors.Is(err, ErrUsage) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	names := []string{"data", "images"}
+	for i := range 30 {
+		s.do(repo, move(names[i%2], names[1-i%2]))
+	}
+	cancel()
+	others.Wait()
+	s.do(repo, checkoutAll(false))
+	if d := readTree(t, filepath.Join(repo, "data")).differs(firstTree()); d != "" {
+		t.Error(d)
+	}
+	if _, err := os.Lstat(filepath.Join(repo, "images")); err == nil {
+		t.Error("images is there, too")
 	}
 }

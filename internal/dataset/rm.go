@@ -317,6 +317,9 @@ func (d *removing) delete(ctx context.Context) (err error) {
 	if err == nil && !d.bad && d.s.v != nil && d.s.v.Form == index.FormDir {
 		removeDir(d.root, path.Base(d.t.Dataset))
 	}
+	if err == nil && d.out.Files > 0 { // before the manifest goes, which says what is to be deleted
+		err = d.root.SyncFS()
+	}
 	return d.outcome(ctx, err)
 }
 

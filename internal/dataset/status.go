@@ -326,7 +326,7 @@ func (l *looking) keep(err error) error {
 		return err
 	}
 	lock, lerr := l.r.tryLock(l.t.Dataset)
-	if lerr != nil {
+	if lerr != nil || lock == nil {
 		l.next.Abort()
 		return nil
 	}
