@@ -28,6 +28,7 @@ type node struct {
 	stat        Stat // of an empty directory
 	empty       bool // there was nothing in it
 	refused     []string
+	temps       []string
 	hasRules    bool // there is an ignore file
 	linkedRules bool // it is no regular file
 	err         error
@@ -135,6 +136,9 @@ func (n *node) read() error {
 // take sorts out what is never versioned.
 func (n *node) take(name []byte, isDir bool) error {
 	if isTemp(name) {
+		if n.w.options.Temp != nil {
+			n.temps = append(n.temps, string(name))
+		}
 		return nil
 	}
 	n.empty = false

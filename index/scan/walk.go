@@ -28,6 +28,7 @@ type Options struct {
 	Ignore   *Ignore                     // rules from above the dataset, see LoadIgnore; those inside it are read on the way
 	Prefix   string                      // only this file, or what is below this directory of the dataset; empty: all
 	Warn     func(path, why string)      // what was skipped although no rule ignores it; called while the caller waits for the next File
+	Temp     func(path string)           // a temp file of tarn: one that is being written, or was left by a crash; called as Warn is
 	KeepExec func(path string) (on bool) // where the file system keeps no executable bits: the bit that a file had before; called as Warn is
 	Workers  int                         // 0: as many as the cores, from 4 to 8, as a disk may make them wait; 1: none beside the caller
 }
@@ -221,6 +222,9 @@ func (w *walker) visit(n *node) error {
 	}
 	for _, name := range n.refused {
 		w.warn(n.path+name, forbidden)
+	}
+	for _, name := range n.temps {
+		w.options.Temp(n.path + name)
 	}
 	if n.linkedRules {
 		w.warn(n.path+IgnoreName, "is not a regular file; its rules do not count")

@@ -75,6 +75,16 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+func TestWalkTemps(t *testing.T) {
+	root := t.TempDir()
+	for _, path := range []string{"a", ".tarn-tmp-0123456789abcdef", "b/.tarn-tmp-0123456789abcde0", "c/.tarn-tmp-1", "c/tmp-0123456789abcdef"} {
+		write(t, root, path, path)
+	}
+	var temps []string
+	same(t, lines(t, Options{Root: root, Temp: func(p string) { temps = append(temps, "t "+p) }}), []string{"f a", "d b/", "f c/.tarn-tmp-1", "f c/tmp-0123456789abcdef"})
+	same(t, temps, []string{"t .tarn-tmp-0123456789abcdef", "t b/.tarn-tmp-0123456789abcde0"})
+}
+
 func TestWalkRulesFromAbove(t *testing.T) {
 	repo := t.TempDir()
 	write(t, repo, ".tarnignore", "/sets/one/*.a\n*.b\n")
