@@ -47,6 +47,7 @@ var keys = []Key{
 	{Section: "transfer", Name: "jobs", Kind: Int, Min: 1, Max: 1024, Help: "transfers at once"},
 	{Section: "remote", Sub: "NAME", Name: "url", Kind: URL, Help: "where the remote is"},
 	{Section: "dataset", Sub: "PATH", Name: "remote", Help: "the dataset's remote, where it is not the default"},
+	{Section: "dataset", Sub: "PATH", Name: "cache", Kind: Bool, Help: "false: the cache does not keep the dataset's bytes"},
 	{Section: "dataset", Sub: "PATH", Name: "push", Kind: Bool, Help: "false: push skips the dataset"},
 }
 

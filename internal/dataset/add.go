@@ -21,6 +21,8 @@ type AddOptions struct {
 	Paths  []string // datasets, or paths in them
 	Update bool     // every tracked dataset (below Paths) that changed
 	Force  bool     // also where the manifest moved on since the last checkout
+	Keep   Keeping  // where their bytes go; remembered
+	Remote string   // for those that the cache does not keep; empty: that of each dataset
 }
 
 // Added is what happened to one dataset.
@@ -31,26 +33,32 @@ type Added struct {
 	Changed  bool   // the manifest was written
 	Files    int64  // in the dataset, after it
 	Bytes    int64
-	NewFiles int64 // whose bytes the cache did not have
+	Remote   string // that the bytes went to; "": to the cache
+	NewFiles int64  // whose bytes the cache did not have, or which were sent
 	NewBytes int64
-	Reused   int64 // files that were read, and whose bytes it had
+	Reused   int64 // files that were read, and whose bytes the cache had
 	Kept     int64 // files that were not read, for nothing about them changed
 	Counts   map[State]int64
 }
 
 // AddResult is what add did.
 type AddResult struct {
-	Datasets []Added
-	Read     int64 // bytes read from the workspace
-	Seconds  float64
-	Problems []Problem
+	Datasets   []Added
+	Read       int64    // bytes read from the workspace, to hash them
+	Sent       int64    // bytes that went to remotes
+	Remembered []string // datasets whose setting became AddOptions.Keep
+	Seconds    float64
+	Problems   []Problem
 }
 
-// Add hashes datasets into the cache and writes their manifests. A dataset with a file that can't be read keeps its manifest as it is, and what was
+// Add hashes datasets into the cache, or to a remote, and writes their manifests. A dataset with a file that can't be read keeps its manifest as it is, and what was
 // hashed is not hashed again; then the error wraps ErrIncomplete. It wraps ErrRefused where the manifest moved on since the last checkout.
 func (r *Repo) Add(ctx context.Context, o AddOptions) (*AddResult, error) {
 	start := time.Now()
 	ts, err := r.addTargets(ctx, o)
+	if err == nil {
+		err = r.checkRemote(ts, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +72,13 @@ func (r *Repo) Add(ctx context.Context, o AddOptions) (*AddResult, error) {
 	}
 	defer lock.Unlock()
 	res := &AddResult{}
+	res.Remembered, err = r.remember(datasetsOf(ts), o.Keep)
 	for _, t := range ts {
-		a := &adding{r: r, o: o, t: t, store: store, res: res}
-		if err = a.run(ctx); err != nil {
+		if err != nil {
 			break
 		}
+		a := &adding{r: r, o: o, t: t, store: store, direct: !r.keeps(t.Dataset, o.Keep), res: res}
+		err = a.run(ctx)
 	}
 	res.Seconds = time.Since(start).Seconds()
 	if err = r.outcome(err, res.Problems); refusals(err, res.Problems) > 0 {
@@ -87,6 +97,8 @@ type adding struct {
 	t     Target
 	store *cache.Cache
 	res   *AddResult
+
+	direct bool // the bytes go to a remote, and not into the cache
 
 	s     *survey
 	w     *cache.Writer
@@ -135,7 +147,11 @@ func (a *adding) run(ctx context.Context) error {
 		return err
 	}
 	if err == nil && !a.bad {
-		return a.commit(ctx)
+		done, err := a.finish(ctx)
+		if !done {
+			err = errors.Join(err, a.keepHashes())
+		}
+		return err
 	}
 	if kerr := a.keepHashes(); kerr != nil && err == nil {
 		err = kerr
@@ -196,13 +212,13 @@ func (a *adding) hash(ctx context.Context) error {
 
 func (a *adding) nextPath() string { return a.r.indexPath(a.t.Dataset) + ".next" }
 
-// look is survey.look that stores what it reads. A file that the index knows is read again if the cache has lost it.
+// look is survey.look that stores what it reads. A file that the index knows is read again if the cache should have it, and has lost it.
 func (a *adding) look(ctx context.Context, it *item) {
 	if ctx.Err() != nil || !a.s.inside(it) {
 		return
 	}
 	a.s.look(it, a.read)
-	if e := it.entry; e != nil && hasBytes(e) && !it.fresh && !a.store.Has(e.Digest) {
+	if e := it.entry; e != nil && hasBytes(e) && !a.direct && !it.fresh && !a.store.Has(e.Digest) {
 		it.r, it.entry, it.at = doubted(it.r), nil, a.s.started
 		a.s.look(it, a.read)
 	}
@@ -211,7 +227,10 @@ func (a *adding) look(ctx context.Context, it *item) {
 	}
 }
 
-func (a *adding) read(path string, _ int64) (hashed, error) {
+func (a *adding) read(path string, size int64) (hashed, error) {
+	if a.direct {
+		return hashOnly(path, size)
+	}
 	return readStable(path, func(f *os.File, size int64) (digest.Digest, bool, error) {
 		d, _, isNew, err := a.w.AddFile(f, size)
 		if errors.Is(err, cache.ErrChanged) {
@@ -290,9 +309,9 @@ func (a *adding) count(it *item) {
 	case it.isNew:
 		a.out.NewFiles++
 		a.out.NewBytes += e.Size
-	case it.fresh:
+	case it.fresh && !a.direct:
 		a.out.Reused++
-	default:
+	case !it.fresh:
 		a.out.Kept++
 	}
 	if it.fresh {
@@ -300,38 +319,58 @@ func (a *adding) count(it *item) {
 	}
 }
 
-// commit makes the new version visible: its bytes are in the cache, then comes the line in .gitignore, the manifest, the index.
-func (a *adding) commit(ctx context.Context) error {
-	w := a.store.NewWriter()
-	a.w = w // the builder's last pages go through it
-	root, id, err := a.b.Finish()
-	if err == nil {
-		_, _, err = w.AddBytes(root)
+// finish makes the new version. done is false where its bytes did not reach the remote; then nothing is visible, and the index is not written.
+func (a *adding) finish(ctx context.Context) (done bool, err error) {
+	v, err := a.version()
+	if err == nil && a.direct {
+		if err := a.send(ctx, v); err != nil || a.bad {
+			return false, err
+		}
 	}
-	if cerr := w.Close(); err == nil {
-		err = cerr
+	if err == nil {
+		err = a.show(v)
 	}
 	if err != nil {
 		a.next.Abort()
-		return fmt.Errorf("add %s: %w", a.t, err)
-	}
-	if err := a.r.ignoreInGit(a.t.Dataset); err != nil {
-		a.next.Abort()
-		return err
-	}
-	old, err := a.r.readManifest(a.t.Dataset)
-	if err != nil || old == nil || old.id != id {
-		a.out.Changed = true
-		if err := a.r.disk.WriteFile(a.r.abs(a.out.Manifest), root, 0o666); err != nil {
-			a.next.Abort()
-			return fmt.Errorf("write %s: %w", a.out.Manifest, err)
-		}
+		return true, err
 	}
 	a.res.Datasets = append(a.res.Datasets, a.out)
-	if err := a.next.Commit(id, a.whole); err != nil {
+	if err := a.next.Commit(v.id, a.whole); err != nil {
+		return true, err
+	}
+	return true, a.r.promote(a.nextPath(), a.r.indexPath(a.t.Dataset))
+}
+
+// version ends the manifest: its last pages and itself are in the cache then.
+func (a *adding) version() (*version, error) {
+	a.w = a.store.NewWriter() // the builder's last pages go through it
+	root, id, err := a.b.Finish()
+	if err == nil {
+		_, _, err = a.w.AddBytes(root)
+	}
+	if cerr := a.w.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, fmt.Errorf("add %s: %w", a.t, err)
+	}
+	m, err := index.Parse(root)
+	return &version{m, id, root}, err
+}
+
+// show makes the version visible, whose bytes are where they belong: the line in .gitignore, then the manifest.
+func (a *adding) show(v *version) error {
+	if err := a.r.ignoreInGit(a.t.Dataset); err != nil {
 		return err
 	}
-	return a.r.promote(a.nextPath(), a.r.indexPath(a.t.Dataset))
+	if old, err := a.r.readManifest(a.t.Dataset); err == nil && old != nil && old.id == v.id {
+		return nil
+	}
+	a.out.Changed = true
+	if err := a.r.disk.WriteFile(a.r.abs(a.out.Manifest), v.raw, 0o666); err != nil {
+		return fmt.Errorf("write %s: %w", a.out.Manifest, err)
+	}
+	return nil
 }
 
 // keepHashes writes the index after an add that did not go through: what was hashed is kept, what it counts as based on stays as it was.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -47,6 +48,11 @@ type CheckoutResult struct {
 // Checkout makes the workspace match the manifests and touches only what differs. What would lose bytes that are not in the cache is left as it is: a Problem,
 // and the error wraps ErrRefused. What the cache does not have is a Problem too (ErrIncomplete); the rest is done.
 func (r *Repo) Checkout(ctx context.Context, o CheckoutOptions) (*CheckoutResult, error) {
+	return r.checkout(ctx, o, nil)
+}
+
+// checkout is Checkout, or the second half of a pull, which brings what the cache does not keep from the remote.
+func (r *Repo) checkout(ctx context.Context, o CheckoutOptions, pull *pulling) (*CheckoutResult, error) {
 	start := time.Now()
 	ts, err := r.targets(ctx, o.Paths)
 	if err != nil {
@@ -67,6 +73,10 @@ func (r *Repo) Checkout(ctx context.Context, o CheckoutOptions) (*CheckoutResult
 			continue // it was removed or moved, and Git does not know yet
 		}
 		c := r.newCheckout(o, t, store, res)
+		c.notKept(pull)
+		if pull != nil && pull.DryRun && c.direct == nil || o.follow && c.remote != nil {
+			continue // nothing to count; or it can't follow without a remote
+		}
 		if err = c.run(ctx); err != nil {
 			break
 		}
@@ -119,16 +129,13 @@ type checkout struct {
 	collide map[string]string
 	met     bool // there is something at the target, on some side
 	dirs    *openDirs
+
+	remote *confirming // of a dataset that the cache does not keep
+	direct *direct     // of a pull of such a dataset
 }
 
 func (r *Repo) newCheckout(o CheckoutOptions, t Target, store *cache.Cache, res *CheckoutResult) *checkout {
 	return &checkout{r: r, o: o, t: t, store: store, res: res, out: CheckedOut{Dataset: t.Dataset}, emptied: map[string]bool{}, empty: map[string]bool{}}
-}
-
-// late is an item that is done at the end, when what was in its way is gone.
-type late struct {
-	it  item
-	rec *scan.Record // what the index says about it then; nil: nothing
 }
 
 // action is what is to be done at one path.
@@ -145,8 +152,9 @@ const (
 // doing is an item with what is done about it.
 type doing struct {
 	item
-	act  action
-	late bool
+	act    action
+	judged bool // act is known
+	late   bool
 }
 
 func (c *checkout) problem(entry, side string, err error) {
@@ -175,6 +183,9 @@ func (c *checkout) locked(ctx context.Context) (err error) {
 	if c.o.follow && !c.here() {
 		return nil
 	}
+	if c.remote != nil {
+		c.remote.base, _ = c.s.base()
+	}
 	if c.s.v == nil {
 		c.problem("", "workspace", fmt.Errorf("%w: %s is not there", ErrIncomplete, c.t.Dataset+ManifestSuffix))
 		return nil
@@ -183,7 +194,11 @@ func (c *checkout) locked(ctx context.Context) (err error) {
 		return err
 	}
 	defer c.closeDirs()
-	err = c.all(ctx)
+	if c.direct != nil && c.direct.DryRun {
+		err = c.count(ctx)
+	} else {
+		err = c.all(ctx)
+	}
 	if errors.Is(err, errNoPage) {
 		c.problem("", "cache", err)
 		err = nil
@@ -216,7 +231,7 @@ func (c *checkout) closeDirs() {
 // checkSpace refuses before anything is written what can't fit. The sum of the manifest bounds what is needed, so that most checkouts need no second look.
 func (c *checkout) checkSpace(ctx context.Context, dir string) error {
 	free, err := durable.FreeSpace(dir)
-	if err != nil || c.o.Force || c.store.Reflinks(dir) {
+	if err != nil || c.o.Force || c.direct == nil && c.store.Reflinks(dir) {
 		return nil
 	}
 	if _, total := index.Totals(c.s.v.Manifest); total <= free {
@@ -244,6 +259,7 @@ func (c *checkout) checkSpace(ctx context.Context, dir string) error {
 func (c *checkout) nextPath() string { return c.r.indexPath(c.t.Dataset) + ".next" }
 
 func (c *checkout) all(ctx context.Context) error {
+	c.s.temp = c.removeTemp
 	rows, err := c.s.rows(ctx, c.pages())
 	if err != nil {
 		return err
@@ -256,9 +272,13 @@ func (c *checkout) all(ctx context.Context) error {
 	}
 	c.whole = true
 	entries, bytes := index.Totals(c.s.v.Manifest)
-	c.r.report.Phase("checkout "+c.t.String(), entries, bytes)
+	verb := "checkout "
+	if c.direct != nil {
+		verb = "pull "
+	}
+	c.r.report.Phase(verb+c.t.String(), entries, bytes)
 	// Removing comes before looking further, since a file may stand where a directory is to be: work decides, take acts on what needs an order.
-	err = inOrder(ctx, workers(), c.doings(rows), c.weight, c.do, func(d *doing) error {
+	err = inOrder(ctx, workers(), c.doings(ctx, rows), c.weight, c.do, func(d *doing) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -287,15 +307,19 @@ func (c *checkout) weight(d *doing) int64 {
 	return d.m.Size
 }
 
-func (c *checkout) doings(rows func(func(row, error) bool)) func(func(doing, error) bool) {
+func (c *checkout) doings(ctx context.Context, rows iter.Seq2[row, error]) iter.Seq2[doing, error] {
 	items := c.s.items(rows)
-	return func(yield func(doing, error) bool) {
+	ds := func(yield func(doing, error) bool) {
 		for it, err := range items {
 			if !yield(doing{item: it}, err) {
 				return
 			}
 		}
 	}
+	if c.direct != nil {
+		return c.direct.stage(ctx, ds)
+	}
+	return ds
 }
 
 // do looks at one path, decides, and writes what can be written at once; by several workers.
@@ -303,26 +327,41 @@ func (c *checkout) do(ctx context.Context, d *doing) {
 	if ctx.Err() != nil || !c.s.inside(&d.item) {
 		return
 	}
-	c.s.look(&d.item, hashOnly)
-	if d.err != nil {
+	c.judge(ctx, d)
+	if d.err != nil || d.late || d.placed() {
 		return
 	}
-	d.act = c.decide(&d.item)
-	if d.act == write {
-		if d.err = c.collides(&d.item); d.err != nil {
-			return
-		}
-	}
 	if d.act == write || d.act == chmod {
-		if c.inTheWay(d) {
-			d.late = true
+		if d.err = c.place(&d.item, d.act); d.err != nil {
 			return
 		}
-		d.err = c.place(&d.item, d.act)
 	}
 	if d.m != nil {
 		c.r.report.Add(1, d.m.Size)
 	}
+}
+
+// judge looks at one path and decides, once.
+func (c *checkout) judge(ctx context.Context, d *doing) {
+	if d.judged || ctx.Err() != nil || !c.s.inside(&d.item) {
+		return
+	}
+	d.judged = true
+	c.s.look(&d.item, hashOnly)
+	if d.err != nil {
+		return
+	}
+	d.act = c.decide(ctx, &d.item)
+	if d.act == write {
+		if d.err = c.collides(&d.item); d.err != nil {
+			return
+		}
+		if c.remote != nil && c.direct == nil && hasBytes(d.m) && !c.store.Has(d.m.Digest) {
+			d.err = fs.ErrNotExist // the rule, and not the exception: not even its directory is made
+			return
+		}
+	}
+	d.late = (d.act == write || d.act == chmod) && c.inTheWay(d)
 }
 
 // inTheWay says that a directory stands where a file is to be, or a file where a directory is to be: rows that come later, or came just before, remove it.
@@ -338,9 +377,9 @@ func (c *checkout) inTheWay(d *doing) bool {
 }
 
 // decide says what brings the path in line with the manifest.
-func (c *checkout) decide(it *item) action {
+func (c *checkout) decide(ctx context.Context, it *item) action {
 	if c.o.follow {
-		return c.decideAsHook(it)
+		return c.decideAsHook(ctx, it)
 	}
 	switch state := stateOf(it.entry, it.base(), it.m); {
 	case state == Clean:
@@ -349,7 +388,7 @@ func (c *checkout) decide(it *item) action {
 		return write
 	case state == New && !c.o.Clean:
 		return leave
-	case !c.o.Force && (state == Diverged || !c.saved(it)):
+	case !c.o.Force && (state == Diverged || !c.saved(ctx, it)):
 		return refuse // an edit that no manifest names, even if an add that did not go through left its bytes in the cache
 	case it.m == nil:
 		return remove
@@ -360,23 +399,36 @@ func (c *checkout) decide(it *item) action {
 }
 
 // refusal says why a path is left alone, and what the user can do.
-func refusal(it *item) error {
+func (c *checkout) refusal(it *item) error {
 	if stateOf(it.entry, it.base(), it.m) == Diverged {
 		return &Hinted{fmt.Errorf("%w: it was changed here, and its manifest changed too", ErrRefused), "move your version out of the dataset, then tarn checkout --force"}
 	}
-	return &Hinted{fmt.Errorf("%w: its bytes are not in the cache", ErrRefused), "tarn add, to keep it, or tarn checkout --force, to lose it"}
+	err := fmt.Errorf("%w: its bytes are not in the cache", ErrRefused)
+	if c.remote != nil && same(it.entry, it.base()) {
+		err = fmt.Errorf("%w, and %w", err, c.remote.why())
+	}
+	return &Hinted{err, "tarn add, to keep it, or tarn checkout --force, to lose it"}
 }
 
 // saved says that what is in the workspace can be had again.
-func (c *checkout) saved(it *item) bool {
+func (c *checkout) saved(ctx context.Context, it *item) bool {
 	if it.entry.Kind == index.Link { // its target is in the manifest that it came from, and nowhere else
 		return same(it.entry, it.base())
 	}
-	return !hasBytes(it.entry) || c.store.Has(it.entry.Digest)
+	return !hasBytes(it.entry) || c.store.Has(it.entry.Digest) || c.remote != nil && same(it.entry, it.base()) && c.remote.has(ctx, it.entry)
 }
 
 // place writes one entry, and notes the stat that it has then.
 func (c *checkout) place(it *item, act action) error {
+	return c.placeWith(it, act, func(root *durable.Root, name string) error {
+		return c.store.Checkout(it.m.Digest, it.m.Size, it.m.Kind == index.Exec, root, name)
+	})
+}
+
+// filling makes a regular file.
+type filling func(root *durable.Root, name string) error
+
+func (c *checkout) placeWith(it *item, act action, fill filling) error {
 	root, name := c.root, path.Base(c.t.Dataset)
 	if it.path != "." {
 		dir, base := path.Split(strings.TrimSuffix(it.path, "/"))
@@ -387,7 +439,7 @@ func (c *checkout) place(it *item, act action) error {
 		defer c.dirs.leave(d)
 		root, name = d.Root, base
 	}
-	if err := c.put(root, name, it.m, act, it.w); err != nil {
+	if err := put(root, name, it.m, act, it.w, fill); err != nil {
 		return err
 	}
 	info, err := root.Lstat(name)
@@ -398,7 +450,10 @@ func (c *checkout) place(it *item, act action) error {
 	return nil
 }
 
-func (c *checkout) put(root *durable.Root, name string, m *index.Entry, act action, w *scan.File) error {
+// placed says that place wrote the entry.
+func (it *item) placed() bool { return it.m != nil && it.entry == it.m }
+
+func put(root *durable.Root, name string, m *index.Entry, act action, w *scan.File, fill filling) error {
 	if act == chmod {
 		return root.Chmod(name, durable.WorkMode(m.Kind == index.Exec))
 	}
@@ -417,7 +472,7 @@ func (c *checkout) put(root *durable.Root, name string, m *index.Entry, act acti
 	case index.Link:
 		return root.Symlink(filepath.FromSlash(m.Target), name)
 	}
-	return c.store.Checkout(m.Digest, m.Size, m.Kind == index.Exec, root, name)
+	return fill(root, name)
 }
 
 // take does, in order, what was left to it, and writes the index.
@@ -436,7 +491,7 @@ func (c *checkout) take(d *doing) error {
 	case d.act == leave:
 		c.left(it)
 	case d.act == refuse:
-		c.problem(it.path, "workspace", refusal(it))
+		c.problem(it.path, "workspace", c.refusal(it))
 	case d.act == remove:
 		return c.remove(it)
 	case d.late:
@@ -462,6 +517,9 @@ func (c *checkout) left(it *item) {
 
 func (c *checkout) failed(it *item) {
 	err := it.err
+	if errors.Is(err, errNamed) {
+		return
+	}
 	side := "workspace"
 	if isMissing(err) {
 		side = "cache"
@@ -533,35 +591,4 @@ func (c *checkout) removeHollow(d string) {
 		}
 	}
 	c.removeDir(d)
-}
-
-// finishLate does what had something in its way, after that is gone.
-func (c *checkout) finishLate(ctx context.Context) error {
-	if len(c.late) > 0 {
-		c.removeEmptied()
-		if c.s.v.Form == index.FormFile {
-			c.removeDir("")
-		}
-	}
-	for i := range c.late {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		it := &c.late[i].it
-		if it.m.Kind != index.Dir {
-			c.removeHollow(it.path)
-		}
-		if err := c.place(it, write); err != nil {
-			it.err = err
-			c.failed(it)
-			c.whole = false
-			continue
-		}
-		rec := it.record(it.m)
-		c.late[i].rec = &rec
-		c.touched, c.changed = true, true
-		c.out.Written++
-		c.out.Bytes += it.m.Size
-	}
-	return nil
 }

@@ -34,7 +34,7 @@ func (c *checkout) pages() index.Source {
 }
 
 // decideAsHook is decide for what Git moved only.
-func (c *checkout) decideAsHook(it *item) action {
+func (c *checkout) decideAsHook(ctx context.Context, it *item) action {
 	switch state := stateOf(it.entry, it.base(), it.m); state {
 	case Clean, New:
 		return leave
@@ -44,7 +44,7 @@ func (c *checkout) decideAsHook(it *item) action {
 		}
 		return leave
 	case Stale:
-		if !c.saved(it) {
+		if !c.saved(ctx, it) {
 			return refuse
 		}
 		if it.m == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,8 +21,9 @@ import (
 // FetchOptions say what to bring into the cache.
 type FetchOptions struct {
 	Selection
-	Remote string // empty: that of each dataset
-	DryRun bool   // only count
+	Remote string  // empty: that of each dataset
+	DryRun bool    // only count
+	Keep   Keeping // where the bytes go; pull remembers it
 }
 
 // TransferResult is what push and fetch did.
@@ -36,6 +38,8 @@ type TransferResult struct {
 	Seconds  float64
 	DryRun   bool
 	Problems []Problem
+
+	notKept []string // datasets of which only pages were fetched
 }
 
 // maxWants is how many files are planned at once; about 400 bytes each.
@@ -43,6 +47,18 @@ const maxWants = 1 << 17
 
 // Fetch brings the bytes of versions from their remotes into the cache. What can't be had is a Problem, and then the error wraps ErrIncomplete.
 func (r *Repo) Fetch(ctx context.Context, o FetchOptions) (*TransferResult, error) {
+	res, err := r.fetch(ctx, o)
+	if res == nil {
+		return nil, err
+	}
+	for _, d := range res.notKept {
+		r.report.Warn(d, "the cache does not keep its bytes; pull brings them into the workspace")
+	}
+	return res, err
+}
+
+// fetch is Fetch, or the first half of a pull.
+func (r *Repo) fetch(ctx context.Context, o FetchOptions) (*TransferResult, error) {
 	start := time.Now()
 	res := &TransferResult{DryRun: o.DryRun}
 	ws, problems, err := r.versions(ctx, o.Selection)
@@ -106,6 +122,7 @@ type fetch struct {
 	store *cache.Cache
 	w     *cache.Writer
 	sink  transfer.Sink // where files go: w, or another place
+	quiet bool          // the sink reports what it gets
 	lock  interface{ Unlock() error }
 
 	conn  *conn // of the wants
@@ -126,6 +143,12 @@ type fileWant struct {
 		id   digest.Digest
 	}
 	record int // in the leaf's object
+}
+
+func newWant(w wanted, l leaf, e *index.Entry, record int) fileWant {
+	fw := fileWant{entry: *e, w: w, record: record}
+	fw.leaf.kind, fw.leaf.id = l.kind, l.id
+	return fw
 }
 
 func (r *Repo) newFetch(ctx context.Context, o FetchOptions, res *TransferResult) (*fetch, error) {
@@ -161,6 +184,9 @@ func (f *fetch) version(ctx context.Context, w wanted) error {
 	f.res.Versions++
 	before := len(f.wants) + len(f.res.Problems)
 	f.met = f.met || w.Prefix == ""
+	if !f.r.keeps(w.Dataset, f.o.Keep) && !slices.Contains(f.res.notKept, w.Dataset) {
+		f.res.notKept = append(f.res.notKept, w.Dataset)
+	}
 	if err := f.leaves(ctx, w); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -208,6 +234,7 @@ func (f *fetch) leaves(ctx context.Context, w wanted) error {
 func (f *fetch) leaf(ctx context.Context, w wanted, l leaf) error {
 	var missing []fileWant
 	record := -1
+	kept := f.r.keeps(w.Dataset, f.o.Keep)
 	for i := range l.entries {
 		e := &l.entries[i]
 		f.met = f.met || under(e.Path, w.Prefix)
@@ -215,12 +242,10 @@ func (f *fetch) leaf(ctx context.Context, w wanted, l leaf) error {
 			continue
 		}
 		record++
-		if !under(e.Path, w.Prefix) && e.Path != "." || f.asked[e.Digest] || f.store.Has(e.Digest) {
+		if !kept || !under(e.Path, w.Prefix) && e.Path != "." || f.asked[e.Digest] || f.store.Has(e.Digest) {
 			continue
 		}
-		fw := fileWant{entry: *e, w: w, record: record}
-		fw.leaf.kind, fw.leaf.id = l.kind, l.id
-		missing = append(missing, fw)
+		missing = append(missing, newWant(w, l, e, record))
 		f.asked[e.Digest] = true
 	}
 	if len(missing) == 0 {
@@ -354,9 +379,12 @@ func (f *fetch) run(ctx context.Context, wants []fileWant, again bool) (gone []f
 	for i := range wants {
 		plain[i], total = wants[i].Want, total+wants[i].Size
 	}
-	f.r.report.Phase("fetch", int64(len(wants)), total)
+	if !f.quiet {
+		f.r.report.Phase("fetch", int64(len(wants)), total)
+	}
 	stats, err := transfer.Download(ctx, f.conn.rem, f.sink, plain, f.r.jobs(), func(i int, err error) {
 		switch {
+		case err == nil && f.quiet:
 		case err == nil:
 			f.r.report.Add(1, wants[i].Size)
 		case ctx.Err() != nil:

@@ -34,7 +34,7 @@ type PruneResult struct {
 // version needs, the work trees are at, or a file of theirs is a link to, stays, and so does what no version names.
 func (r *Repo) Prune(ctx context.Context, o PruneOptions) (*PruneResult, error) {
 	start := time.Now()
-	if err := r.checkRemotes(o.Remote); err != nil {
+	if err := r.checkPruneRemotes(o.Remote); err != nil {
 		return nil, err
 	}
 	store, err := r.openCache()
@@ -62,8 +62,8 @@ func (r *Repo) Prune(ctx context.Context, o PruneOptions) (*PruneResult, error) 
 	return p.res, err
 }
 
-// checkRemotes says whether there is a remote to look at.
-func (r *Repo) checkRemotes(asked string) error {
+// checkPruneRemotes says whether there is a remote to look at.
+func (r *Repo) checkPruneRemotes(asked string) error {
 	if asked != "" {
 		_, err := r.Remote(asked)
 		return err

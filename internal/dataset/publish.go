@@ -111,14 +111,28 @@ func (b *builder) leaf(ctx context.Context, l leaf) error {
 		return b.finish(bl)
 	}
 	slot := slots(l.entries)
+	kept := b.p.r.keeps(b.v.Dataset, KeepAsSet)
 	for _, i := range send {
 		e := &l.entries[i]
-		err := b.up.File(remote.File{Digest: e.Digest, Size: e.Size}, func(pl transfer.Placement) { b.placed(bl, e, slot[i], pl) })
-		if err != nil {
+		done := func(pl transfer.Placement) { b.placed(bl, e, slot[i], pl) }
+		if !kept {
+			done = b.fromWork(e, done)
+		}
+		if err := b.up.File(remote.File{Digest: e.Digest, Size: e.Size}, done); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fromWork lets the bytes of a file that goes up come from the workspace, where the cache does not keep them.
+func (b *builder) fromWork(e *index.Entry, done func(transfer.Placement)) func(transfer.Placement) {
+	f := workFile{b.p.r.entryPath(b.v.Dataset, e.Path), e.Size}
+	b.p.work.expect(e.Digest, f)
+	return func(pl transfer.Placement) {
+		b.p.work.sent(e.Digest, f)
+		done(pl)
+	}
 }
 
 // plan finds where the files of a leaf are on the remote; send are the entries that are not there.
@@ -142,7 +156,7 @@ func (b *builder) plan(ctx context.Context, l leaf) (bl *building, send []int, e
 // findLost looks under other versions for files that this clone does not have: one that holds a part of a dataset pushes the whole version.
 func (b *builder) findLost(ctx context.Context, bl *building, send []int) ([]int, error) {
 	c, slot := b.p.c, slots(bl.entries)
-	lost := func(i int) bool { return !c.store.Has(bl.entries[i].Digest) }
+	lost := func(i int) bool { return !c.store.Has(bl.entries[i].Digest) && !b.p.hashed(&bl.entries[i]) }
 	if !slices.ContainsFunc(send, lost) {
 		return send, nil
 	}

@@ -20,6 +20,8 @@ type PushOptions struct {
 	Remote string // empty: that of each dataset
 	DryRun bool   // only count
 	Verify bool   // look at every page and pack of versions that are pinned already, and heal what is missing
+
+	hashed *Target // its files in the workspace were hashed just now
 }
 
 // keepWithin is how long gc keeps the pins of its own origin; a pin younger than half of it needs no renewal.
@@ -137,6 +139,7 @@ type push struct {
 	origin string
 	todo   []wanted
 
+	work  *workSource            // of the blobs, while they go up
 	heal  map[digest.Digest]bool // roots and pages that are broken on the remote, or refer to packs that are gone
 	built map[digest.Digest]bool // made by this run, without having seen them on the remote
 }
@@ -177,7 +180,8 @@ func (p *push) upload(ctx context.Context) ([]*published, error) {
 		return nil, p.r.countNew(ctx, p.c, p.todo, p.res)
 	}
 	p.r.report.Phase("push", -1, -1)
-	up := transfer.NewUpload(ctx, p.c.store, p.c.rem, p.c.ledger, p.r.jobs(), p.r.report.Add)
+	p.work = &workSource{cache: p.c.store, files: map[digest.Digest][]workFile{}}
+	up := transfer.NewUpload(ctx, p.work, p.c.rem, p.c.ledger, p.r.jobs(), p.r.report.Add)
 	var out []*published
 	var err error
 	for _, w := range p.todo {
@@ -349,9 +353,12 @@ func (p *push) pin(ctx context.Context, versions []*published) error {
 // missingHere is why a version can't be pushed.
 func (p *push) missingHere(v *published, entry string, err error) {
 	v.failed = true
-	side := "cache"
+	side, elsewhere := "cache", ""
+	if !p.r.keeps(v.Dataset, KeepAsSet) {
+		side, elsewhere = "workspace", " nor in the workspace"
+	}
 	if isMissing(err) && !isCorrupt(err) {
-		err = fmt.Errorf("%w: it is neither in the cache nor on remote %s", ErrIncomplete, p.c.name)
+		err = fmt.Errorf("%w: it is neither in the cache%s nor on remote %s", ErrIncomplete, elsewhere, p.c.name)
 	}
 	if entry == "." {
 		entry = ""

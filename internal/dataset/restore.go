@@ -353,27 +353,25 @@ func (c *checkout) rehearse(ctx context.Context, v *version) (err error) {
 	c.r.report.Phase("look at "+c.t.String(), entries, -1)
 	look := func(ctx context.Context, d *doing) {
 		if ctx.Err() == nil && c.s.inside(&d.item) {
-			if c.s.look(&d.item, hashOnly); d.err == nil {
-				d.act = c.decide(&d.item)
-			}
+			c.judge(ctx, d)
 		}
 		c.r.report.Add(1, 0)
 	}
-	return inOrder(ctx, workers(), c.doings(rows), c.weight, look, func(d *doing) error {
+	return inOrder(ctx, workers(), c.doings(ctx, rows), c.weight, look, func(d *doing) error {
 		switch {
 		case d.err != nil && c.s.inside(&d.item):
 			c.failed(&d.item)
 		case d.act == refuse:
-			c.problem(d.path, "workspace", c.restoreRefusal(&d.item))
+			c.problem(d.path, "workspace", c.restoreRefusal(ctx, &d.item))
 		}
 		return ctx.Err()
 	})
 }
 
 // restoreRefusal is refusal in the words of restore.
-func (c *checkout) restoreRefusal(it *item) error {
+func (c *checkout) restoreRefusal(ctx context.Context, it *item) error {
 	why := "it was changed here"
-	if !c.saved(it) {
+	if !c.saved(ctx, it) {
 		why = "its bytes are not in the cache"
 	}
 	return &Hinted{fmt.Errorf("%w: %s", ErrRefused, why), "tarn add, to keep it, or tarn restore --force, to lose it"}

@@ -32,6 +32,7 @@ type DatasetStatus struct {
 	Staged  []PathState // what differs between HEAD's manifest and the one in the work tree: New, Modified, ModeChanged, TypeChanged, Deleted
 	Work    []PathState // what differs between the manifest and the workspace, but for NotCheckedOut
 	Absent  int64       // entries that were never checked out here
+	NotKept bool        // the cache does not keep its bytes, so that nothing is missing there
 	Missing int64       // files that are not in the cache
 	Unsaved int64       // of those, files that are not in the workspace either, or changed there
 	Files   int64       // in the manifest
@@ -89,7 +90,7 @@ func (r *Repo) Status(ctx context.Context, o StatusOptions) (*StatusResult, erro
 		return nil, err
 	}
 	for _, t := range ts {
-		l := &looking{r: r, verb: "status", t: t, store: store, src: r.local(), out: DatasetStatus{Dataset: t.Dataset}}
+		l := &looking{r: r, verb: "status", t: t, store: store, src: r.local(), out: DatasetStatus{Dataset: t.Dataset, NotKept: !r.keeps(t.Dataset, KeepAsSet)}}
 		if err := l.run(ctx, head); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -156,7 +157,7 @@ func (l *looking) neverHere() bool {
 	}
 	l.out.Absent = l.out.Files
 	for i := range l.s.v.Entries {
-		if e := &l.s.v.Entries[i]; hasBytes(e) && !l.store.Has(e.Digest) {
+		if e := &l.s.v.Entries[i]; l.lacks(e) {
 			l.out.Missing++
 			l.out.Unsaved++
 		}
@@ -278,13 +279,18 @@ func (l *looking) take(it *item) error {
 	default:
 		l.out.Work = append(l.out.Work, PathState{it.path, state})
 	}
-	if it.m != nil && hasBytes(it.m) && !l.store.Has(it.m.Digest) {
+	if it.m != nil && l.lacks(it.m) {
 		l.out.Missing++
 		if state != Clean {
 			l.out.Unsaved++
 		}
 	}
 	return l.record(it)
+}
+
+// lacks says that the cache should have the bytes of an entry, and has not.
+func (l *looking) lacks(e *index.Entry) bool {
+	return hasBytes(e) && !l.out.NotKept && !l.store.Has(e.Digest)
 }
 
 // record carries the index over, with what was read in this run. Paths that never were here get none. Where the workspace has what the manifest says, that is

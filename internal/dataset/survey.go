@@ -29,6 +29,7 @@ type survey struct {
 	trust   scan.Trust
 	started int64 // the file system's clock when it began, ns
 	blind   string
+	temp    func(path string) // hears of tarn's temp files; nil: nobody does
 }
 
 // item is a row with what stands in the workspace, once that is known.
@@ -80,6 +81,7 @@ func (s *survey) rows(ctx context.Context, src index.Source) (iter.Seq2[row, err
 	ws := scan.Walk(ctx, scan.Options{
 		Root: s.r.abs(s.t.Dataset), Name: s.t.Dataset, Ignore: rules, Prefix: s.t.Prefix,
 		Warn: func(p, why string) { s.r.report.Warn(filepath.ToSlash(filepath.Join(s.t.Dataset, p)), why+"; skipped") },
+		Temp: s.temp,
 	})
 	if f, ok := s.r.cacheLink(s.t.Dataset); ok {
 		ws = func(yield func(scan.File, error) bool) { yield(f, nil) }
@@ -209,11 +211,14 @@ func (r *Repo) cached(e *index.Entry) bool {
 	return true
 }
 
-func (s *survey) file(entry string) string {
+func (s *survey) file(entry string) string { return s.r.entryPath(s.t.Dataset, entry) }
+
+// entryPath is the absolute path of an entry in the workspace.
+func (r *Repo) entryPath(dataset, entry string) string {
 	if entry == "." {
-		return s.r.abs(s.t.Dataset)
+		return r.abs(dataset)
 	}
-	return filepath.Join(s.r.abs(s.t.Dataset), filepath.FromSlash(entry))
+	return filepath.Join(r.abs(dataset), filepath.FromSlash(entry))
 }
 
 // hashed is what reading a file found.

@@ -27,6 +27,7 @@ type datasetStatus struct {
 	Unsaved int64       `json:"missing_everywhere_here"`
 	Files   int64       `json:"files"`
 	Bytes   int64       `json:"bytes"`
+	NotKept bool        `json:"no_cache,omitempty"`
 	failed  bool
 }
 
@@ -92,7 +93,7 @@ remote; it looks at each page and pack and downloads no data.`,
 func statusView(res *dataset.StatusResult) *statusResult {
 	v := &statusResult{Datasets: []datasetStatus{}, Problems: problems(res.Problems)}
 	for _, d := range res.Datasets {
-		v.Datasets = append(v.Datasets, datasetStatus{jsonPath(d.Dataset), d.Head, pathStates(d.Staged), pathStates(d.Work), d.Absent, d.Missing, d.Unsaved, d.Files, d.Bytes, d.Err != nil})
+		v.Datasets = append(v.Datasets, datasetStatus{jsonPath(d.Dataset), d.Head, pathStates(d.Staged), pathStates(d.Work), d.Absent, d.Missing, d.Unsaved, d.Files, d.Bytes, d.NotKept, d.Err != nil})
 	}
 	for _, r := range res.Remotes {
 		v.Remotes = append(v.Remotes, remoteStatus{jsonPath(r.Dataset), r.Remote, r.Root, r.Pushed, r.Complete(), r.Pages, r.Packs, append([]string{}, r.Missing...)})
@@ -179,7 +180,7 @@ func (d *datasetStatus) text(p *printer) bool {
 	if d.Head == "" && len(d.Staged)+len(d.Work) == 0 && d.Absent+d.Missing == 0 {
 		return true
 	}
-	p.f("%s  %s, %s\n", p.paint(bold, p.path(string(d.Dataset))), many(d.Files, "file"), size(d.Bytes))
+	p.f("%s  %s, %s%s\n", p.paint(bold, p.path(string(d.Dataset))), many(d.Files, "file"), size(d.Bytes), map[bool]string{true: ", not kept in the cache"}[d.NotKept])
 	switch d.Head {
 	case "new":
 		p.f("  the manifest is not committed yet\n")
@@ -220,13 +221,17 @@ func (d *datasetStatus) list(p *printer, states []pathState, color string) {
 func (d *datasetStatus) next(p *printer, moved bool) {
 	name := p.path(string(d.Dataset))
 	switch {
-	case moved && d.Missing > 0:
+	case moved && (d.Missing > 0 || d.NotKept):
 		p.f("  Next: tarn pull %s\n", name)
 	case moved:
 		p.f("  Next: tarn checkout %s\n", name)
 	case len(d.Work) > 0:
-		p.f("  Next: tarn add %s, to record it, or tarn checkout %s, to undo it\n", name, name)
-	case d.Absent > 0 && d.Missing == 0 && d.Absent < d.Files: // of one that never was here status does not look at pages: pull does what is needed
+		undo := "checkout"
+		if d.NotKept {
+			undo = "pull"
+		}
+		p.f("  Next: tarn add %s, to record it, or tarn %s %s, to undo it\n", name, undo, name)
+	case d.Absent > 0 && d.Missing == 0 && !d.NotKept && d.Absent < d.Files: // of one that never was here status does not look at pages: pull does what is needed
 		p.f("  Next: tarn checkout %s\n", name)
 	case d.Absent > 0 || d.Missing > 0:
 		p.f("  Next: tarn pull %s\n", name)

@@ -114,22 +114,29 @@ something is missing.`,
 }
 
 type pullResult struct {
-	Fetch    *transferResult `json:"fetch"`
-	Checkout *checkoutResult `json:"checkout,omitempty"`
+	Fetch      *transferResult `json:"fetch"`
+	Checkout   *checkoutResult `json:"checkout,omitempty"`
+	Remembered []jsonPath      `json:"remembered,omitempty"`
+	keep       dataset.Keeping
 }
 
 func (a *app) pullCommand() *cobra.Command {
 	var f dataset.FetchOptions
 	var c dataset.CheckoutOptions
+	var noCache notKept
 	cmd := verb{
 		use: "pull [PATH…]", group: "remote",
 		short: "Fetch, then check out",
 		long: `Brings the datasets of the work tree's manifests here, or the parts of them that
-PATH names. What can be had is had even where something is missing.`,
-		example: "  git pull && tarn pull\n  tarn pull data/2024",
+PATH names. What can be had is had even where something is missing.
+
+--no-cache is for data that must not be kept twice: the files come straight into
+the workspace, and not into the cache. It is remembered for the dataset, here;
+--no-cache=false undoes it.`,
+		example: "  git pull && tarn pull\n  tarn pull data/2024\n  tarn pull --no-cache data",
 		codes:   []int{exitIncomplete, exitRefused, exitCorrupt},
 	}.command(func(ctx context.Context, args []string) error {
-		f.Paths, c.Paths = args, args
+		f.Paths, c.Paths, f.Keep = args, args, noCache.keep
 		r, err := a.open(ctx)
 		if err != nil {
 			return err
@@ -139,7 +146,7 @@ PATH names. What can be had is had even where something is missing.`,
 			return err
 		}
 		a.tell(res.Fetch.Problems)
-		v := &pullResult{Fetch: transferView("fetched", res.Fetch)}
+		v := &pullResult{Fetch: transferView("fetched", res.Fetch), Remembered: jsonPaths(res.Remembered), keep: f.Keep}
 		if res.Checkout != nil {
 			a.tell(res.Checkout.Problems)
 			v.Checkout = checkoutView(res.Checkout)
@@ -151,6 +158,7 @@ PATH names. What can be had is had even where something is missing.`,
 	})
 	a.selectionFlags(cmd, nil, &f.Remote)
 	addCheckoutFlags(cmd, &c)
+	noCache.flag(cmd, "no-cache", "the files come into the workspace only")
 	cmd.Flags().BoolVarP(&f.DryRun, "dry-run", "n", false, "count what would be fetched")
 	return cmd
 }
@@ -161,4 +169,5 @@ func (r *pullResult) Text(p *printer) {
 	if r.Checkout != nil {
 		r.Checkout.Text(p)
 	}
+	p.remembered(r.Remembered, r.keep, "tarn pull --no-cache")
 }
