@@ -27,6 +27,7 @@ type crashCase struct {
 	verb    func(force bool) func(r *Repo) error
 	cached  bool // every version in the work tree is in the cache at any time
 	moves   bool // the verb changes the workspace
+	direct  bool // every version in the work tree is on the remote at any time, and the cache keeps none
 }
 
 func unprotect(r *Repo) error {
@@ -103,19 +104,39 @@ func crashCases() []crashCase {
 			}
 		}
 	}
+	sent := func(s *scratch, repo string) {
+		first(s, repo)
+		s.do(repo, addDirect("data"))
+		s.commit(repo, "one")
+		secondTree().write(s.t, filepath.Join(repo, "data"))
+	}
+	never := func(s *scratch, repo string) {
+		lost(s, repo)
+		must(s.t, os.RemoveAll(filepath.Join(repo, "data")))
+		must(s.t, os.RemoveAll(filepath.Join(repo, ".git", "tarn", "index")))
+	}
+	moved := func(s *scratch, repo string) {
+		sent(s, repo)
+		s.do(repo, add("data"))
+		s.commit(repo, "two")
+		s.git(repo, "checkout", "-q", "HEAD~1", "--", "data.tarn")
+	}
 	return []crashCase{
-		{"restore", restored, restore("data"), true, true},
-		{"restore a part", restored, restore("data/sub"), true, true},
-		{"restore and fetch", refetched, restore("data"), true, true},
-		{"add first", first, plain(add("data")), true, false},
-		{"add second", edited, plain(add("data")), true, false},
-		{"add a part", edited, plain(add("data/sub")), true, false},
-		{"checkout fresh", absent, checkoutAll, true, true},
-		{"checkout switch", switched, checkoutAll, true, true},
-		{"unprotect", linked, plain(unprotect), true, true},
-		{"push first", added, plain(pushAll), true, false},
-		{"push second", pushed, plain(pushAll), true, false},
-		{"fetch", lost, plain(fetchAll), false, false},
+		{"restore", restored, restore("data"), true, true, false},
+		{"restore a part", restored, restore("data/sub"), true, true, false},
+		{"restore and fetch", refetched, restore("data"), true, true, false},
+		{"add first", first, plain(add("data")), true, false, false},
+		{"add second", edited, plain(add("data")), true, false, false},
+		{"add a part", edited, plain(add("data/sub")), true, false, false},
+		{"checkout fresh", absent, checkoutAll, true, true, false},
+		{"checkout switch", switched, checkoutAll, true, true, false},
+		{"unprotect", linked, plain(unprotect), true, true, false},
+		{"push first", added, plain(pushAll), true, false, false},
+		{"push second", pushed, plain(pushAll), true, false, false},
+		{"fetch", lost, plain(fetchAll), false, false, false},
+		{"add to remote", sent, plain(add("data")), false, false, true},
+		{"pull past the cache", never, pullDirect, false, true, true},
+		{"pull switch", moved, pullDirect, false, true, true},
 	}
 }
 
@@ -161,13 +182,26 @@ func newCrash(t *testing.T, c crashCase) *crash {
 		if raw == nil {
 			continue
 		}
-		must(t, s.with(filepath.Join(clean, "repo"), Options{}, func(r *Repo) error {
+		dir, err := filepath.Join(clean, "repo"), error(nil)
+		if c.direct {
+			dir, err = s.freshFetch(clean, raw)
+			must(t, err)
+		}
+		must(t, s.with(dir, Options{}, func(r *Repo) error {
 			tr, err := manifestTree(r, raw)
 			x.versions[id(raw)] = tr
 			return err
 		}))
 	}
 	return x
+}
+
+// whole says whether a version is where it has to be.
+func (x *crash) whole(top string, raw []byte) error {
+	if x.c.direct {
+		return x.checkPinned(top, x.versions, id(raw))
+	}
+	return x.holds(filepath.Join(top, "repo"), raw, x.versions[id(raw)])
 }
 
 func (x *crash) state(top string) state {
@@ -200,7 +234,7 @@ func (x *crash) all() {
 	ns := x.points()
 	x.t.Logf("%d operations, %d faults", x.ops, len(ns))
 	for _, n := range ns {
-		if testing.Short() && n%5 != 0 { // under the race detector
+		if testing.Short() && n%5 != 0 || !long && x.c.direct && n%3 != 0 { // under the race detector; a look at the remote takes long
 			continue
 		}
 		for mode := range 2 {
@@ -274,8 +308,8 @@ func (x *crash) asPromised(top, repo string) error {
 	if err := checkObjects(x.t, filepath.Join(repo, ".git", "tarn", "cache"), filepath.Join(top, "remote")); err != nil {
 		return err
 	}
-	if raw != nil && x.c.cached {
-		if err := x.holds(repo, raw, x.versions[id(raw)]); err != nil {
+	if raw != nil && (x.c.cached || x.c.direct) {
+		if err := x.whole(top, raw); err != nil {
 			return err
 		}
 	}
@@ -370,7 +404,7 @@ func (x *crash) finished(top, repo string) error {
 	if d := now.work.differs(x.new.work); d != "" {
 		return fmt.Errorf("after the second run the workspace has %s", d)
 	}
-	if err := x.holds(repo, x.new.manifest, x.versions[id(x.new.manifest)]); err != nil {
+	if err := x.whole(top, x.new.manifest); err != nil {
 		return fmt.Errorf("after the second run %w", err)
 	}
 	if strings.HasPrefix(x.c.name, "push") {
@@ -393,7 +427,7 @@ func (x *crash) finished(top, repo string) error {
 // A disk that fails once and then works again is an error of the verb or none, and costs nothing.
 func TestOneFault(t *testing.T) {
 	for _, c := range crashCases() {
-		if !slices.Contains([]string{"add second", "checkout switch", "push second", "fetch"}, c.name) {
+		if !slices.Contains([]string{"add second", "checkout switch", "push second", "fetch", "add to remote", "pull switch"}, c.name) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {

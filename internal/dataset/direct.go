@@ -80,7 +80,10 @@ func (c *checkout) count(ctx context.Context) error {
 func (d *direct) stage(ctx context.Context, ds iter.Seq2[doing, error]) iter.Seq2[doing, error] {
 	return func(yield func(doing, error) bool) {
 		var batch []doing
-		weight := int64(0)
+		most, weight := stageItems, int64(0)
+		if d.c.r.o.batch > 0 {
+			most = d.c.r.o.batch
+		}
 		flush := func() bool {
 			if err := d.batch(ctx, batch); err != nil {
 				yield(doing{}, err)
@@ -102,7 +105,7 @@ func (d *direct) stage(ctx context.Context, ds iter.Seq2[doing, error]) iter.Seq
 				return
 			}
 			batch, weight = append(batch, x), weight+d.c.weight(&x)
-			if (len(batch) >= stageItems || weight >= stageWeight) && !flush() {
+			if (len(batch) >= most || weight >= stageWeight) && !flush() {
 				return
 			}
 		}

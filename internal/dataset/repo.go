@@ -34,6 +34,7 @@ type Options struct {
 
 	wrapBucket func(blob.Bucket) blob.Bucket // for tests: goes around a remote's bucket, outside of the retries
 	peek       bool                          // only to look at: an interrupted move is left to others
+	batch      int                           // for tests: how many paths a pull past the cache takes at a time
 }
 
 // Repo is an opened repository. A verb is a method of it; verbs are run one after the other.
