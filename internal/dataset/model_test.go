@@ -26,6 +26,9 @@ func TestTwoClones(t *testing.T) {
 			s := newScratch(t)
 			m := &model{scratch: s, r: rand.New(rand.NewPCG(uint64(seed), 2)), top: s.path("top")}
 			m.a, m.b = s.hub(m.top, firstTree())
+			if seed%2 == 1 {
+				m.pastCache()
+			}
 			for range rounds {
 				for _, who := range m.r.Perm(2) {
 					m.turn([]string{m.a, m.b}[who])
@@ -43,6 +46,30 @@ type model struct {
 	*scratch
 	r         *rand.Rand
 	top, a, b string
+	direct    bool // the cache of b keeps nothing
+}
+
+// pastCache lets b add and pull past its cache.
+func (m *model) pastCache() {
+	m.direct = true
+	must(m.t, os.RemoveAll(filepath.Join(m.b, ".git", "tarn", "cache")))
+	must(m.t, os.Symlink("a", filepath.Join(m.top, "repo"))) // where freshFetch looks for the configuration
+	m.do(m.b, func(r *Repo) error {
+		_, err := r.remember([]string{"data"}, KeepNot)
+		return err
+	})
+}
+
+// has says whether the bytes of a version that the repository added or pulled are where they should be.
+func (m *model) has(repo string, raw []byte, tr tree) error {
+	if repo == m.a || !m.direct {
+		return m.holds(repo, raw, tr)
+	}
+	dir, err := m.freshFetch(m.top, raw)
+	if err == nil {
+		err = m.holds(dir, raw, tr)
+	}
+	return errors.Join(err, os.RemoveAll(dir), m.keptNothing(repo, tr))
 }
 
 // turn edits, adds, commits and brings the result to the others, merging what they did.
@@ -57,7 +84,7 @@ func (m *model) turn(repo string) {
 	tr.write(m.t, filepath.Join(repo, "data"))
 	m.do(repo, add("data"))
 	raw := m.manifest(repo)
-	must(m.t, m.holds(repo, raw, tr))
+	must(m.t, m.has(repo, raw, tr))
 	m.commit(repo, "edit")
 	m.do(repo, pushAll)
 	if _, err := m.tryGit(repo, "push", "-q", "origin", "HEAD:main"); err == nil {
@@ -103,7 +130,7 @@ func (m *model) stale(repo string, before []byte) {
 func (m *model) pull(repo string) {
 	m.do(repo, pullAll)
 	raw := m.manifest(repo)
-	must(m.t, m.holds(repo, raw, readTree(m.t, filepath.Join(repo, "data"))))
+	must(m.t, m.has(repo, raw, readTree(m.t, filepath.Join(repo, "data"))))
 	m.do(repo, func(r *Repo) error {
 		res, err := r.Status(bg, StatusOptions{})
 		if err == nil && !res.Datasets[0].Clean() {
