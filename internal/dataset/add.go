@@ -156,6 +156,9 @@ func (a *adding) run(ctx context.Context) error {
 	if kerr := a.keepHashes(); kerr != nil && err == nil {
 		err = kerr
 	}
+	if errors.Is(err, cache.ErrReadOnly) {
+		return &Hinted{err, "set cache.dir to a directory that you can write to"}
+	}
 	if err != nil && ctx.Err() == nil && (errors.Is(err, errNoPage) || errors.Is(err, fs.ErrPermission)) {
 		a.problem("", "workspace", err)
 		return nil
@@ -243,6 +246,9 @@ func (a *adding) read(path string, size int64) (hashed, error) {
 // take decides about one path, in order.
 func (a *adding) take(it *item) error {
 	if it.err != nil {
+		if errors.Is(it.err, cache.ErrReadOnly) {
+			return it.err
+		}
 		if a.s.inside(it) {
 			a.problem(it.path, "workspace", it.err)
 		}

@@ -207,8 +207,10 @@ func (f *fetch) keepRoot(w wanted) error {
 	if f.w == nil {
 		return nil
 	}
-	_, _, err := f.w.AddBytes(w.raw)
-	return err
+	if _, _, err := f.w.AddBytes(w.raw); err != nil && !errors.Is(err, cache.ErrReadOnly) {
+		return err
+	}
+	return nil
 }
 
 func (f *fetch) leaves(ctx context.Context, w wanted) error {
@@ -378,6 +380,11 @@ func (f *fetch) run(ctx context.Context, wants []fileWant, again bool) (gone []f
 	plain, total := make([]transfer.Want, len(wants)), int64(0)
 	for i := range wants {
 		plain[i], total = wants[i].Want, total+wants[i].Size
+	}
+	if f.w != nil {
+		if err := f.store.Writable(); err != nil { // before anything is downloaded for nothing
+			return nil, &Hinted{err, "tarn pull --no-cache"}
+		}
 	}
 	if !f.quiet {
 		f.r.report.Phase("fetch", int64(len(wants)), total)

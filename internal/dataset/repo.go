@@ -211,8 +211,8 @@ func (r *Repo) cacheOptions() (o cache.Options) {
 			o.Links = append(o.Links, strings.TrimSpace(l))
 		}
 	}
-	shared, _, _ := r.cfg.Get("cache", "", "shared")
-	o.Group = shared == "group"
+	shared, _, ok := r.cfg.Get("cache", "", "shared")
+	o.Group = shared == "group" || !ok && cache.GroupShared(r.cacheDir())
 	if r.cacheDir() != r.ownCache() {
 		o.Repository = r.git.CommonDir
 	}

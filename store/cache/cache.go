@@ -92,6 +92,14 @@ func Open(disk *durable.Disk, dir string, o Options) (*Cache, error) {
 	return c, nil
 }
 
+// GroupShared says that the directory belongs to a group whose members may write to it and to what is made in it: one who does not use the cache with Options.Group
+// would leave there what the others can't read.
+func GroupShared(dir string) bool {
+	const shared = fs.ModeSetgid | 0o070
+	info, err := os.Stat(dir)
+	return err == nil && info.Mode()&shared == shared
+}
+
 func (c *Cache) openTables(name string) (*table.Set, error) {
 	if c.group {
 		return table.OpenGroup(c.disk, c.path(name))

@@ -14,6 +14,9 @@ var ErrChanged = errors.New("the file changed while it was read")
 // ErrTooLarge says that an object is larger than the caller can take.
 var ErrTooLarge = errors.New("object is too large")
 
+// ErrReadOnly says that nothing can be added, since this user can't write to the cache.
+var ErrReadOnly = errors.New("the cache can only be read")
+
 // CorruptError says that the cache had wrong bytes for Digest; it wraps digest.ErrMismatch. They are not served again, Has is false,
 // and whoever has the right bytes can add them.
 type CorruptError struct {

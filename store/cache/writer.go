@@ -173,15 +173,44 @@ func (w *Writer) addVerifiedLarge(want digest.Digest, size int64, r io.Reader) e
 	return err
 }
 
-func (c *Cache) newTemp() (*durable.File, error) {
-	if err := c.makeDir(c.path(tmpDir)); err != nil {
-		return nil, err
+func (c *Cache) newTemp() (f *durable.File, err error) {
+	if err = c.makeDir(c.path(tmpDir)); err == nil {
+		f, err = c.disk.CreateTemp(c.path(tmpDir))
 	}
-	return c.disk.CreateTemp(c.path(tmpDir))
+	if err != nil && isReadOnly(err) {
+		err = fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	return f, err
+}
+
+// Writable makes a try: ErrReadOnly, or another reason why nothing can be added.
+func (c *Cache) Writable() error {
+	f, err := c.newTemp()
+	if err == nil {
+		f.Abort()
+	}
+	return err
+}
+
+// known hashes a file, for a cache that can only be read may have it.
+func (w *Writer) known(f *os.File, size int64, err error) (digest.Digest, int64, bool, error) {
+	d, n, herr := pump(nil, f, size)
+	switch {
+	case herr != nil:
+		return d, n, false, wrapAdd(herr)
+	case n != size:
+		return d, n, false, ErrChanged
+	case w.lacks(d, size):
+		return d, n, false, wrapAdd(err)
+	}
+	return d, n, false, nil
 }
 
 func (w *Writer) addLarge(f *os.File, size int64) (d digest.Digest, n int64, isNew bool, err error) {
 	tmp, err := w.c.newTemp()
+	if errors.Is(err, ErrReadOnly) {
+		return w.known(f, size, err)
+	}
 	if err != nil {
 		return d, 0, false, fmt.Errorf("add file: %w", err)
 	}
