@@ -280,6 +280,9 @@ func wantsOf(w wanted, l leaf, items []*item) []fileWant {
 func (d *direct) name(missing []*item, problems []Problem) {
 	why := map[string]Problem{}
 	for _, p := range problems {
+		if errors.Is(p.Err, errUnwritten) {
+			continue
+		}
 		if why[p.Path] = p; p.Path == "" {
 			d.res.Problems = append(d.res.Problems, p)
 		}

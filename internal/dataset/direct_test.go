@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
+	"tarn/internal/durable"
 	"tarn/store/blob"
 	"tarn/store/blob/fs"
 	"tarn/store/blob/wrap"
@@ -414,6 +416,41 @@ func TestDirectUnwritable(t *testing.T) {
 		t.Error("the link was followed")
 	}
 }
+
+// A dataset of one file that can't be written says why, once.
+func TestDirectUnwritableFile(t *testing.T) {
+	s := newScratch(t)
+	top := s.path("top")
+	repo := filepath.Join(top, "repo")
+	s.repo(repo)
+	must(t, os.WriteFile(filepath.Join(repo, "one"), []byte("content"), 0o666))
+	s.do(repo, addDirect("one"))
+	s.commit(repo, "one")
+	dir := s.clone(top, "clone")
+	full := durable.Hooked(fullDisk(filepath.Join(dir, ".tarn-tmp-")))
+	must(t, s.with(dir, Options{Disk: full}, func(r *Repo) error {
+		res, err := r.Pull(bg, FetchOptions{Keep: KeepNot}, CheckoutOptions{})
+		if res == nil || len(res.Fetch.Problems) > 0 || len(res.Checkout.Problems) != 1 {
+			return fmt.Errorf("%w: %+v", err, res)
+		}
+		if p := res.Checkout.Problems[0]; p.Side != "workspace" || !errors.Is(p.Err, syscall.ENOSPC) || !errors.Is(err, ErrIncomplete) {
+			return fmt.Errorf("%w: the problem is %+v", err, p)
+		}
+		return nil
+	}))
+}
+
+// fullDisk is a disk on which files whose paths begin so get no name.
+type fullDisk string
+
+func (f fullDisk) Before(op durable.Op) error {
+	if op.Kind == durable.OpRename && strings.HasPrefix(op.Path, string(f)) {
+		return syscall.ENOSPC
+	}
+	return nil
+}
+
+func (f fullDisk) After(durable.Op) {}
 
 // A version that nobody pushed comes past the cache as well: from under others.
 func TestDirectNobodyPushed(t *testing.T) {
