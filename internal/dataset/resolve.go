@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"tarn/index"
@@ -166,7 +165,7 @@ func (v *resolving) run(ctx context.Context) error {
 func (v *resolving) write(m *manifestMerge) error {
 	v.out.Merged, v.out.Removed = true, m.root == nil
 	name := v.r.abs(v.dataset + ManifestSuffix)
-	old, err := os.ReadFile(name)
+	old, err := readBounded(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -199,7 +199,7 @@ func soundCache(t *testing.T, dir string, repositories int) {
 	c, err := cache.Open(nil, dir, cache.Options{})
 	check(t, err)
 	defer c.Close()
-	if rs, err := c.Repositories(); err != nil || len(rs) != repositories {
+	if rs, err := c.Users(); err != nil || len(rs) != repositories {
 		t.Errorf("registered are %v, %v", rs, err)
 	}
 }
