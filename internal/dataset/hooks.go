@@ -168,7 +168,8 @@ func (r *Repo) InstallHooks(ctx context.Context, o HooksOptions) (*HooksResult, 
 	if n := refusals(nil, res.Problems); n > 0 {
 		return res, fmt.Errorf("%w: %s not installed", ErrRefused, plural(n, "hook"))
 	}
-	return res, r.outcome(nil, res.Problems)
+	_, err = r.installDrivers(ctx) // a clone of a repository that has tarn already needs them, too
+	return res, r.outcome(err, res.Problems)
 }
 
 func (r *Repo) installHook(dir string, state *HookState, exe string) error {

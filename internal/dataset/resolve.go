@@ -165,7 +165,7 @@ func (v *resolving) run(ctx context.Context) error {
 func (v *resolving) write(m *manifestMerge) error {
 	v.out.Merged, v.out.Removed = true, m.root == nil
 	name := v.r.abs(v.dataset + ManifestSuffix)
-	old, err := readBounded(name)
+	old, err := readBounded(name, index.MaxRoot)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
