@@ -18,15 +18,17 @@ var (
 	ErrReadOnly     = errors.New("the remote can only be read")
 	ErrUnsupported  = errors.New("not supported by the remote")
 	ErrNoSpace      = errors.New("no space left on the remote")
+	ErrNoBucket     = errors.New("there is no such bucket")
+	ErrRejected     = errors.New("the remote does not take the request") // and would not the next time
 )
 
 // Info describes one stored object.
 type Info struct {
 	Key      string
 	Size     int64     // bytes
-	ETag     string    // changes whenever the object is written; opaque
+	ETag     string    // changes whenever the bytes do; opaque. Where the same bytes are written again it may stay
 	Modified time.Time // when it was written, by the remote's clock
-	Now      time.Time // the remote's clock when it answered; compare Modified with this, never with our clock
+	Now      time.Time // the remote's clock when it answered; compare Modified with this, never with our clock. Zero: it did not say
 }
 
 // Condition makes a Put depend on the state of the object; the zero value writes always.

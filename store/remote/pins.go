@@ -71,7 +71,10 @@ func pinRoot(key, prefix string) (digest.Digest, bool) {
 	return d, err == nil
 }
 
-func fresh(info blob.Info, maxAge time.Duration) bool { return info.Now.Sub(info.Modified) < maxAge }
+// fresh is false where the remote does not tell the time: then a pin is put anew.
+func fresh(info blob.Info, maxAge time.Duration) bool {
+	return !info.Now.IsZero() && info.Now.Sub(info.Modified) < maxAge
+}
 
 // PutPin makes a version visible as wanted by origin. It comes last: all that root needs is on the remote by then.
 func (r *Remote) PutPin(ctx context.Context, origin string, root digest.Digest, p Pin) error {

@@ -63,7 +63,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 // which Retry looks at itself; within a request it is a slow network.
 func Permanent(err error) bool {
 	for _, e := range []error{
-		blob.ErrNotFound, blob.ErrPrecondition, blob.ErrAccess, blob.ErrReadOnly, blob.ErrUnsupported, blob.ErrNoSpace, blob.ErrKey, blob.ErrRange, context.Canceled,
+		blob.ErrNotFound, blob.ErrPrecondition, blob.ErrAccess, blob.ErrReadOnly, blob.ErrUnsupported, blob.ErrNoSpace, blob.ErrNoBucket, blob.ErrRejected,
+		blob.ErrKey, blob.ErrRange, context.Canceled,
 	} {
 		if errors.Is(err, e) {
 			return true

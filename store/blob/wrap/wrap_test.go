@@ -76,7 +76,7 @@ func TestConformanceDespiteFaults(t *testing.T) {
 
 func TestPermanent(t *testing.T) {
 	for _, err := range []error{
-		blob.ErrNotFound, blob.ErrPrecondition, blob.ErrAccess, blob.ErrReadOnly, blob.ErrUnsupported, blob.ErrNoSpace, context.Canceled, blob.ErrKey, blob.ErrRange,
+		blob.ErrNotFound, blob.ErrPrecondition, blob.ErrAccess, blob.ErrReadOnly, blob.ErrUnsupported, blob.ErrNoSpace, blob.ErrNoBucket, blob.ErrRejected, context.Canceled, blob.ErrKey, blob.ErrRange,
 	} {
 		if !Permanent(fmt.Errorf("put x: %w", err)) {
 			t.Errorf("%v is retried", err)
