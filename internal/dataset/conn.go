@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"tarn/index/vcs"
-	"tarn/store/blob"
-	"tarn/store/blob/fs"
-	"tarn/store/blob/wrap"
 	"tarn/store/cache"
 	"tarn/store/digest"
 	"tarn/store/remote"
@@ -21,12 +16,12 @@ import (
 
 // conn is a remote that is open, with what this clone knows of it.
 type conn struct {
-	name   string
-	r      *Repo
-	rem    *remote.Remote
-	ledger *remote.Ledger
-	meter  *wrap.Meter
-	store  *cache.Cache
+	name     string
+	r        *Repo
+	rem      *remote.Remote
+	ledger   *remote.Ledger
+	requests func() int64 // sent so far
+	store    *cache.Cache
 
 	searched map[digest.Digest]bool // roots that search looked at
 }
@@ -80,18 +75,17 @@ func (r *Repo) connectFor(ctx context.Context, dataset, asked string, create boo
 }
 
 func (r *Repo) connect(ctx context.Context, name string, create bool) (*conn, error) {
-	b, err := r.bucket(name)
+	p, err := r.bucket(name)
 	if err != nil {
 		return nil, err
 	}
-	meter := wrap.NewMeter(b)
-	b = wrap.NewRetry(meter, wrap.RetryOptions{})
+	b, requests := r.around(p, name)
 	if r.o.wrapBucket != nil {
 		b = r.o.wrapBucket(b)
 	}
 	rem, err := remote.Open(ctx, b, create)
 	if err != nil {
-		return nil, onRemote(name, err)
+		return nil, onRemote(name, explain(err))
 	}
 	ledger, err := remote.OpenLedger(r.disk, filepath.Join(r.common, "remote", rem.ID()))
 	if err != nil {
@@ -101,41 +95,7 @@ func (r *Repo) connect(ctx context.Context, name string, create bool) (*conn, er
 	if err != nil {
 		return nil, err
 	}
-	return &conn{name, r, rem, ledger, meter, store, map[digest.Digest]bool{}}, nil
-}
-
-// bucket opens the place that a remote's URL names; this is where concrete buckets are chosen.
-func (r *Repo) bucket(name string) (blob.Bucket, error) {
-	raw, _, ok := r.cfg.Get("remote", name, "url")
-	if !ok {
-		return nil, &Hinted{fmt.Errorf("%w: there is no remote %q", ErrUsage, name), "tarn remote list"}
-	}
-	dir, err := r.localRemote(raw)
-	if err != nil {
-		return nil, fmt.Errorf("remote %s: %w", name, err)
-	}
-	return fs.New(r.disk, dir), nil
-}
-
-// localRemote is the directory that a path or a file:// URL names; relative ones start at the root of the repository, or at a bare repository itself.
-func (r *Repo) localRemote(raw string) (string, error) {
-	if scheme, _, ok := strings.Cut(raw, "://"); ok {
-		if scheme != "file" {
-			return "", fmt.Errorf("%w: a remote is a directory or a file:// URL; %s:// is not supported yet", ErrUsage, scheme)
-		}
-		u, err := url.Parse(raw)
-		if err != nil || u.Host != "" && u.Host != "localhost" || u.Path == "" {
-			return "", fmt.Errorf("%w: %q is not a file:// URL of an absolute path", ErrUsage, raw)
-		}
-		return filepath.FromSlash(u.Path), nil
-	}
-	if filepath.IsAbs(raw) {
-		return filepath.Clean(raw), nil
-	}
-	if r.base == "" {
-		return "", fmt.Errorf("%w: %s is relative to a repository on another machine", ErrUsage, raw)
-	}
-	return filepath.Join(r.base, filepath.FromSlash(raw)), nil
+	return &conn{name, r, rem, ledger, requests, store, map[digest.Digest]bool{}}, nil
 }
 
 func (r *Repo) closeConns() error {

@@ -69,7 +69,7 @@ func (r *Repo) requests() (n int64) {
 	r.connMu.Lock()
 	defer r.connMu.Unlock()
 	for _, c := range r.conns {
-		n += c.meter.Snapshot().Requests()
+		n += c.requests()
 	}
 	return n
 }

@@ -17,7 +17,12 @@ type RemoteInfo struct {
 	URL     string // without secrets
 	Default bool
 	Level   string // where its URL is set: system, user, repository, local
+
+	Settings []RemoteSetting // the others, as they are configured, without secrets; sorted
 }
+
+// RemoteSetting is one of a remote's settings: endpoint, region, and so on.
+type RemoteSetting struct{ Key, Value string }
 
 // Remotes lists the configured remotes by name.
 func (r *Repo) Remotes() []RemoteInfo {
@@ -28,10 +33,23 @@ func (r *Repo) Remotes() []RemoteInfo {
 	for _, n := range names {
 		url, origin, ok := r.cfg.Get("remote", n, "url")
 		if ok {
-			infos = append(infos, RemoteInfo{n, config.RedactURL(url), n == def, origin.Level.String()})
+			infos = append(infos, RemoteInfo{n, config.RedactURL(url), n == def, origin.Level.String(), r.settings(n)})
 		}
 	}
 	return infos
+}
+
+func (r *Repo) settings(name string) (out []RemoteSetting) {
+	for _, k := range config.Known() {
+		if k.Section != "remote" || k.Name == "url" {
+			continue
+		}
+		if v, _, ok := r.cfg.Get("remote", name, k.Name); ok {
+			out = append(out, RemoteSetting{k.Name, config.Redact(k.Name, v)})
+		}
+	}
+	slices.SortFunc(out, func(a, b RemoteSetting) int { return strings.Compare(a.Key, b.Key) })
+	return out
 }
 
 // Remote is one of them.
@@ -53,8 +71,9 @@ func (r *Repo) knownRemote(name string) error {
 	return err
 }
 
-// AddRemote sets a remote up; the first one becomes the default. A relative path is written relative to the root of the repository.
-func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool) (RemoteInfo, error) {
+// AddRemote sets a remote up; the first one becomes the default. Relative paths are written relative to the root of the repository. Settings that
+// are wrong are found before anything is written.
+func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool, settings ...RemoteSetting) (RemoteInfo, error) {
 	if err := checkRemoteName(name); err != nil {
 		return RemoteInfo{}, err
 	}
@@ -65,6 +84,9 @@ func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool)
 	if err != nil {
 		return RemoteInfo{}, err
 	}
+	if settings, err = r.checkSettings(name, url, level, settings); err != nil {
+		return RemoteInfo{}, err
+	}
 	first := len(r.Remotes()) == 0
 	if err := r.editable(level); err != nil {
 		return RemoteInfo{}, err
@@ -73,8 +95,10 @@ func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool)
 	if err := r.disk.MkdirAll(filepath.Dir(e.Path), 0o777); err != nil {
 		return RemoteInfo{}, err
 	}
-	if err := e.Set("remote", name, "url", url); err != nil {
-		return RemoteInfo{}, err
+	for _, s := range append(settings, RemoteSetting{"url", url}) {
+		if err := e.Set("remote", name, s.Key, s.Value); err != nil {
+			return RemoteInfo{}, err
+		}
 	}
 	if first || makeDefault {
 		if err := e.Set("core", "", "remote", name); err != nil {
@@ -85,6 +109,38 @@ func (r *Repo) AddRemote(name, url string, level config.Level, makeDefault bool)
 		return RemoteInfo{}, err
 	}
 	return r.Remote(name)
+}
+
+// checkSettings checks settings one by one and together, and makes the path among them one that the configuration can have.
+func (r *Repo) checkSettings(name, url string, level config.Level, settings []RemoteSetting) ([]RemoteSetting, error) {
+	settings = slices.Clone(settings)
+	for i, s := range settings {
+		if s.Key == "ca" && !strings.HasPrefix(s.Value, "~/") {
+			path, err := r.fromRoot(s.Value)
+			if err != nil {
+				return nil, err
+			}
+			settings[i].Value = path
+		}
+		if err := config.Check(level, "remote", name, s.Key, settings[i].Value); err != nil {
+			return nil, err
+		}
+	}
+	if len(settings) > 0 && !strings.HasPrefix(url, "s3://") {
+		return nil, fmt.Errorf("%w: %s is a setting of s3:// remotes", ErrUsage, settings[0].Key)
+	}
+	if err := config.Check(level, "remote", name, "url", url); err != nil {
+		return nil, err
+	}
+	_, err := r.openSite(url, func(key string) string {
+		for _, s := range settings {
+			if s.Key == key {
+				return s.Value
+			}
+		}
+		return ""
+	})
+	return settings, err
 }
 
 func checkRemoteName(name string) error {
@@ -101,18 +157,25 @@ func checkRemoteName(name string) error {
 
 // remoteURL checks a URL, and writes a path relative to where the user stands relative to the root, or absolute if it is outside.
 func (r *Repo) remoteURL(raw string) (string, error) {
+	if rest, ok := strings.CutPrefix(raw, "s3://"); ok {
+		return "s3://" + strings.TrimRight(rest, "/"), nil
+	}
 	if _, err := r.localRemote(raw); err != nil || strings.Contains(raw, "://") || filepath.IsAbs(raw) {
 		return raw, err
 	}
-	abs := filepath.Join(r.base, filepath.FromSlash(r.prefix), raw)
-	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+	if info, err := os.Stat(filepath.Join(r.base, filepath.FromSlash(r.prefix), raw)); err == nil && !info.IsDir() {
 		return "", fmt.Errorf("%w: %s is not a directory", ErrUsage, raw)
 	}
-	rel, err := filepath.Rel(r.base, abs)
-	if err != nil {
-		return "", err
+	return r.fromRoot(raw)
+}
+
+// fromRoot is a path that the user wrote, relative to the root unless it is absolute.
+func (r *Repo) fromRoot(raw string) (string, error) {
+	if filepath.IsAbs(raw) {
+		return raw, nil
 	}
-	return filepath.ToSlash(rel), nil
+	rel, err := filepath.Rel(r.base, filepath.Join(r.base, filepath.FromSlash(r.prefix), raw))
+	return filepath.ToSlash(rel), err
 }
 
 // editable refuses to change what stands in a commit only.

@@ -26,9 +26,11 @@ type Options struct {
 	Dir          string        // where the user stands; empty: the process's directory
 	SystemConfig string        // path of the system's configuration
 	UserConfig   string        // path of the user's
-	Env          []string      // environment for git; nil: the process's
+	Env          []string      // environment for git and for the keys of remotes; nil: the process's for git, and none
 	Machine      string        // what tells this machine from others, for the identity of local paths
 	Jobs         int           // transfers at once; 0: as configured
+	LimitUp      int64         // bytes a second to remotes; 0: as configured
+	LimitDown    int64         // bytes a second from remotes; 0: as configured
 	Disk         *durable.Disk // nil: the real disk
 	Report       Reporter      // nil: silent
 
@@ -60,6 +62,9 @@ type Repo struct {
 
 	connMu sync.Mutex
 	conns  connections
+
+	ratesOnce sync.Once
+	limits    rates
 }
 
 // ManifestSuffix ends the name of a manifest: data/ is tracked by data.tarn.
@@ -225,17 +230,23 @@ func (r *Repo) ownCache() string { return filepath.Join(r.common, "cache") }
 // cacheDir is <git-common-dir>/tarn/cache, or cache.dir: absolute, ~/… or relative to the root of the work tree, or to the bare repository.
 func (r *Repo) cacheDir() string {
 	dir, _, ok := r.cfg.Get("cache", "", "dir")
-	switch {
-	case !ok || dir == "":
+	if !ok || dir == "" {
 		return r.ownCache()
-	case filepath.IsAbs(dir):
-		return dir
-	case strings.HasPrefix(dir, "~/"):
+	}
+	return r.configured(dir)
+}
+
+// configured is a path of the configuration: absolute, ~/… or relative to the root of the work tree, or to the bare repository.
+func (r *Repo) configured(p string) string {
+	switch {
+	case p == "" || filepath.IsAbs(p):
+		return p
+	case strings.HasPrefix(p, "~/"):
 		if home, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(home, dir[2:])
+			return filepath.Join(home, p[2:])
 		}
 	}
-	return filepath.Join(r.base, dir)
+	return filepath.Join(r.base, filepath.FromSlash(p))
 }
 
 // abs is the absolute path of a slash path below the root.

@@ -49,7 +49,7 @@ func Open(ctx context.Context, b blob.Bucket, create bool) (*Remote, error) {
 		data, err = r.create(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", b, err)
+		return nil, err // it names verb, object and place
 	}
 	if err := r.head.parse(data); err != nil {
 		return nil, fmt.Errorf("open %s: tarn.json: %w", b, err)

@@ -3,9 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"tarn/index"
 	"tarn/internal/config"
 	"tarn/internal/dataset"
 )
@@ -20,12 +23,21 @@ type remoteInfo struct {
 	URL     string `json:"url"`
 	Default bool   `json:"default"`
 	Level   string `json:"level"`
+
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 func remoteView(did string, infos ...dataset.RemoteInfo) *remoteResult {
 	v := &remoteResult{Remotes: []remoteInfo{}, did: did}
 	for _, i := range infos {
-		v.Remotes = append(v.Remotes, remoteInfo(i))
+		info := remoteInfo{Name: i.Name, URL: i.URL, Default: i.Default, Level: i.Level}
+		for _, s := range i.Settings {
+			if info.Settings == nil {
+				info.Settings = map[string]string{}
+			}
+			info.Settings[s.Key] = s.Value
+		}
+		v.Remotes = append(v.Remotes, info)
 	}
 	return v
 }
@@ -50,6 +62,9 @@ func (r *remoteResult) Text(p *printer) {
 			mark = "*"
 		}
 		p.f("%s %s  %s  %s\n", mark, p.paint(bold, i.Name), i.URL, p.paint(dim, "("+i.Level+")"))
+		for _, key := range slices.Sorted(maps.Keys(i.Settings)) {
+			p.f("    %s: %s\n", key, index.Quote(i.Settings[key]))
+		}
 	}
 }
 
@@ -57,7 +72,7 @@ func (a *app) remoteCommand() *cobra.Command {
 	cmd := verb{
 		use: "remote", group: "remote",
 		short:   "Set up the places that data is pushed to",
-		long:    "A remote is a directory (a path, or a file:// URL); relative paths are kept\nrelative to the root of the repository.",
+		long:    "A remote is an S3 bucket (s3://BUCKET/PREFIX) or a directory (a path, or a\nfile:// URL); relative paths are kept relative to the root of the repository.",
 		example: "  tarn remote add origin /mnt/shared/tarn\n  tarn remote list",
 		args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -67,13 +82,13 @@ func (a *app) remoteCommand() *cobra.Command {
 		},
 	}.command(func(context.Context, []string) error { return nil })
 	cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	cmd.AddCommand(a.remoteAddCommand(), a.remoteListCommand(), a.remoteShowCommand(), a.remoteRemoveCommand(), a.remoteRenameCommand(), a.remoteDefaultCommand())
+	cmd.AddCommand(a.remoteAddCommand(), a.remoteListCommand(), a.remoteShowCommand(), a.remoteRemoveCommand(), a.remoteRenameCommand(), a.remoteDefaultCommand(), a.remoteCheckCommand())
 	return cmd
 }
 
 // levelFlags let the user choose the configuration that is written; the tracked one is the default.
 func levelFlags(cmd *cobra.Command) func() config.Level {
-	local := cmd.Flags().Bool("local", false, "write to this clone's configuration, which Git does not track")
+	local := cmd.Flags().Bool("local", false, "write to this clone's untracked configuration")
 	user := cmd.Flags().Bool("user", false, "write to the user's configuration")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if *local && *user {
@@ -94,18 +109,24 @@ func levelFlags(cmd *cobra.Command) func() config.Level {
 
 func (a *app) remoteAddCommand() *cobra.Command {
 	var level func() config.Level
+	var settings func() []dataset.RemoteSetting
 	var def bool
 	cmd := verb{
 		use: "add NAME URL", args: cobra.ExactArgs(2),
-		short:   "Add a remote; the first one is the default",
-		long:    "URL is a directory or a file:// URL. It is written to .tarn/config, which Git\ntracks, unless --local or --user is given.",
-		example: "  tarn remote add origin /mnt/shared/tarn\n  tarn remote add backup file:///media/usb/tarn --local",
+		short: "Add a remote; the first one is the default",
+		long: `URL is s3://BUCKET, s3://BUCKET/PREFIX, a directory or a file:// URL. It is
+written to .tarn/config, which Git tracks, unless --local or --user is given.
+The other flags are for S3; keys are not among them, they are found where AWS's
+own programs find them (docs/s3.md). "tarn remote check" tries the remote out.`,
+		example: "  tarn remote add origin s3://my-bucket/datasets --region eu-central-1\n  tarn remote add lab s3://data --endpoint https://minio.lab:9000 --ca lab.pem\n" +
+			"  tarn remote add origin /mnt/shared/tarn\n  tarn remote add backup file:///media/usb/tarn --local",
 	}.command(func(ctx context.Context, args []string) error {
 		return a.changeRemote(ctx, func(r *dataset.Repo) (*remoteResult, error) {
-			info, err := r.AddRemote(args[0], args[1], level(), def)
+			info, err := r.AddRemote(args[0], args[1], level(), def, settings()...)
 			return remoteView("added", info), err
 		})
 	})
+	settings = settingFlags(cmd)
 	level = levelFlags(cmd)
 	cmd.Flags().BoolVarP(&def, "default", "d", false, "make it the default")
 	return cmd

@@ -41,12 +41,15 @@ func TestScript(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
+	var s3 s3Scripts
+	t.Cleanup(s3.close)
 	testscript.Run(t, testscript.Params{
 		Dir:   scriptDir,
 		Setup: scriptSetup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"repo": cmdRepo, "commit": cmdCommit, "mkfiles": cmdMkfiles, "oddfiles": cmdOddfiles, "cmpdir": cmdCmpdir, "inode": cmdInode, "sameinode": cmdSameInode,
 			"flip": cmdFlip, "exitcode": cmdExitcode, "fifo": cmdFifo, "touchback": cmdTouchback, "golden": cmdGolden, "sleep": cmdSleep, "glob": cmdGlob,
+			"s3server": s3.cmdServer, "s3requests": s3.cmdRequests,
 		},
 		Condition: scriptCondition,
 	})

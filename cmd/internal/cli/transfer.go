@@ -79,8 +79,8 @@ also of versions that were pushed, and heals what is missing.`,
 }
 
 func (a *app) showTransfer(verb, past string, res *dataset.TransferResult, err error) error {
-	if res == nil {
-		return err
+	if res == nil || err != nil && res.Versions == 0 && len(res.Problems) == 0 {
+		return err // it did not begin
 	}
 	a.tell(res.Problems)
 	if serr := a.show(verb, transferView(past, res)); err == nil {

@@ -17,6 +17,13 @@ type provider struct {
 	mu      sync.Mutex
 	expiry  miniocreds.Expiry
 	forever bool
+	found   string
+}
+
+func (p *provider) from() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.found
 }
 
 // Retrieve implements miniocreds.Provider.
@@ -37,6 +44,7 @@ func (p *provider) retrieve(ctx context.Context) (miniocreds.Value, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.found = k.From
 	if p.forever = k.Expires.IsZero(); !p.forever {
 		p.expiry.SetExpiration(k.Expires, miniocreds.DefaultExpiryWindow)
 	}

@@ -86,17 +86,17 @@ type Bucket struct {
 	global string      // where Amazon is asked for a region
 }
 
-// New checks the options; it makes no request. Every error wraps blob.ErrRejected.
+// New checks the options; it makes no request.
 func New(o Options) (*Bucket, error) {
 	b := &Bucket{o: o, global: "https://s3.us-east-1.amazonaws.com"}
 	if err := b.check(); err != nil {
-		return nil, fmt.Errorf("%w: %w", blob.ErrRejected, err)
+		return nil, err
 	}
 	b.http = newTransport(&b.o, &b.requests)
 	b.keys = &provider{src: o.Credentials}
 	if o.Region != "" || !b.endpoint.amazon {
 		if err := b.connect(firstOf(o.Region, "us-east-1")); err != nil {
-			return nil, fmt.Errorf("%w: %w", blob.ErrRejected, err)
+			return nil, err
 		}
 	}
 	return b, nil
@@ -143,6 +143,9 @@ func (b *Bucket) client(ctx context.Context) (*minio.Core, error) {
 	}
 	return b.core, b.connect(region)
 }
+
+// KeysFrom says where the keys of the last request were found; empty: it was anonymous, or there was none.
+func (b *Bucket) KeysFrom() string { return b.keys.from() }
 
 // Requests is how many HTTP requests were sent so far.
 func (b *Bucket) Requests() int64 { return b.requests.Load() }

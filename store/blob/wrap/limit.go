@@ -10,22 +10,22 @@ import (
 	"tarn/store/blob"
 )
 
-// LimitOptions bound what a bucket is asked for at once; a zero is no bound.
+// LimitOptions bound what a bucket is asked for at once; a zero, or nil, is no bound.
 type LimitOptions struct {
 	Requests int   // at the same time; a Get counts until its reader is closed, a List while it fetches
-	Up, Down int64 // bytes a second, for all together
+	Up, Down *Rate // may be shared with other buckets
 }
 
 // Limit is a bucket with bounds. Who holds a Get open and waits for another request may wait for itself.
 type Limit struct {
 	blob.Bucket
 	slots    chan struct{}
-	up, down *rate
+	up, down *Rate
 }
 
 // NewLimit wraps b.
 func NewLimit(b blob.Bucket, o LimitOptions) *Limit {
-	l := &Limit{Bucket: b, up: newRate(o.Up), down: newRate(o.Down)}
+	l := &Limit{Bucket: b, up: o.Up, down: o.Down}
 	if o.Requests > 0 {
 		l.slots = make(chan struct{}, o.Requests)
 	}
@@ -56,7 +56,7 @@ func (l *Limit) Put(ctx context.Context, key string, body []byte, cond blob.Cond
 		return blob.Info{}, err
 	}
 	defer l.leave()
-	if err := l.up.wait(ctx, len(body)); err != nil {
+	if err := l.up.Wait(ctx, len(body)); err != nil {
 		return blob.Info{}, err
 	}
 	return l.Bucket.Put(ctx, key, body, cond)
@@ -78,13 +78,13 @@ func (l *Limit) Get(ctx context.Context, key string, off, n int64) (io.ReadClose
 type limitedReader struct {
 	ctx   context.Context
 	r     io.ReadCloser
-	down  *rate
+	down  *Rate
 	leave func()
 }
 
 func (r *limitedReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p[:min(len(p), r.down.step())])
-	if wait := r.down.wait(r.ctx, n); wait != nil {
+	if wait := r.down.Wait(r.ctx, n); wait != nil {
 		return n, wait
 	}
 	return n, err
@@ -141,8 +141,8 @@ func (l *Limit) List(ctx context.Context, prefix, after string) iter.Seq2[blob.I
 	}
 }
 
-// rate lets n bytes a second through; nil lets all.
-type rate struct {
+// Rate lets so many bytes a second through, for all who wait together; nil lets all.
+type Rate struct {
 	perSecond int64
 	mu        sync.Mutex
 	free      time.Time // when all that was let through so far has had its time
@@ -151,23 +151,24 @@ type rate struct {
 // burst is how much of a pause may be made up for.
 const burst = 100 * time.Millisecond
 
-func newRate(perSecond int64) *rate {
+// NewRate is nil, and no bound, where perSecond is not above 0.
+func NewRate(perSecond int64) *Rate {
 	if perSecond <= 0 {
 		return nil
 	}
-	return &rate{perSecond: perSecond}
+	return &Rate{perSecond: perSecond}
 }
 
 // step is how many bytes to take at once, about 20 times a second.
-func (r *rate) step() int {
+func (r *Rate) step() int {
 	if r == nil {
 		return 1<<31 - 1
 	}
 	return int(min(max(r.perSecond/20, 1), 1<<20))
 }
 
-// wait waits for the turn of n bytes and takes it.
-func (r *rate) wait(ctx context.Context, n int) error {
+// Wait waits for the turn of n bytes and takes it.
+func (r *Rate) Wait(ctx context.Context, n int) error {
 	if r == nil || n == 0 {
 		return nil
 	}

@@ -83,7 +83,7 @@ func TestLimitGetHoldsItsSlot(t *testing.T) {
 func TestLimitBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
-		l := NewLimit(mem.New(), LimitOptions{Up: 1000, Down: 500})
+		l := NewLimit(mem.New(), LimitOptions{Up: NewRate(1000), Down: NewRate(500)})
 		start := time.Now()
 		for range 5 {
 			_, err := l.Put(ctx, "x", make([]byte, 1000), blob.Condition{})

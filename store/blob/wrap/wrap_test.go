@@ -39,12 +39,12 @@ func TestConformance(t *testing.T) {
 		for name, wrap := range map[string]func(blob.Bucket) blob.Bucket{
 			"retry": func(b blob.Bucket) blob.Bucket { return NewRetry(b, RetryOptions{}) },
 			"limit": func(b blob.Bucket) blob.Bucket {
-				return NewLimit(b, LimitOptions{Requests: 3, Up: 1 << 30, Down: 1 << 30})
+				return NewLimit(b, LimitOptions{Requests: 3, Up: NewRate(1 << 30), Down: NewRate(1 << 30)})
 			},
 			"meter": func(b blob.Bucket) blob.Bucket { return NewMeter(b) },
 			"fault": func(b blob.Bucket) blob.Bucket { return NewFault(b, nil) },
 			"all": func(b blob.Bucket) blob.Bucket {
-				return NewMeter(NewLimit(NewRetry(b, RetryOptions{}), LimitOptions{Requests: 40, Up: 1 << 32}))
+				return NewMeter(NewLimit(NewRetry(b, RetryOptions{}), LimitOptions{Requests: 40, Up: NewRate(1 << 32)}))
 			},
 		} {
 			if base == "fs" && name != "all" { // the disk is slow

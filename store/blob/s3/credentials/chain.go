@@ -73,7 +73,7 @@ func (c *Chain) Keys(ctx context.Context) (Keys, error) {
 		}
 		tried = append(tried, p.name+" ("+not.why+")")
 	}
-	return Keys{}, failed("no keys were found; tried: %s", strings.Join(tried, ", "))
+	return Keys{}, &Error{Text: "no keys were found; tried: " + strings.Join(tried, ", "), Nowhere: true}
 }
 
 func quote(s string) string { return `"` + printable(s) + `"` }

@@ -12,6 +12,7 @@ import (
 type Error struct {
 	Text      string
 	Temporary bool  // asking again may help
+	Nowhere   bool  // no place has any
 	Err       error // what ended it, where that is the context; else nil
 }
 
@@ -34,7 +35,9 @@ func passing(ctx context.Context, format string, args ...any) error {
 }
 
 func (e *Error) within(where string) error {
-	return &Error{where + ": " + e.Text, e.Temporary, e.Err}
+	w := *e
+	w.Text = where + ": " + e.Text
+	return &w
 }
 
 // needed makes a place that has nothing a failure: somebody named it.

@@ -58,13 +58,24 @@ type Proxy struct {
 	cancel context.CancelFunc
 
 	mu   sync.Mutex
-	seen []Request
+	seen []*record
 	plan func(n int, r *http.Request) Harm
 	n    int
 }
 
-// NewProxy starts a proxy for the server at addr.
-func NewProxy(addr string) (*Proxy, error) {
+// record is a request on its way.
+type record struct {
+	Request
+	status, up, down atomic.Int64
+}
+
+func (c *record) request() Request {
+	r := c.Request
+	r.Status, r.Up, r.Down = int(c.status.Load()), c.up.Load(), c.down.Load()
+	return r
+}
+
+func newProxy(addr string) (*Proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -97,11 +108,15 @@ func (p *Proxy) Reset() {
 	p.seen = nil
 }
 
-// Requests are those seen since the last Reset and answered, in the order of their ends.
+// Requests are those seen since the last Reset, in order.
 func (p *Proxy) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.seen)
+	out := make([]Request, len(p.seen))
+	for i, c := range p.seen {
+		out[i] = c.request()
+	}
+	return out
 }
 
 // Summary counts requests by method and the first name of the key, for messages.
@@ -134,14 +149,10 @@ func (p *Proxy) harm(r *http.Request) Harm {
 // ServeHTTP passes a request on, and its answer back.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := p.harm(r)
-	seen := Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Range: r.Header.Get("Range")}
-	var up, down atomic.Int64
-	defer func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		seen.Up, seen.Down = up.Load(), down.Load()
-		p.seen = append(p.seen, seen)
-	}()
+	seen := &record{Request: Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Range: r.Header.Get("Range")}}
+	p.mu.Lock()
+	p.seen = append(p.seen, seen)
+	p.mu.Unlock()
 	if h.Delay > 0 {
 		p.wait(r, h.Delay)
 	}
@@ -151,22 +162,22 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if h.Status != 0 && !h.Applied {
 		io.Copy(io.Discard, r.Body)
-		seen.Status = h.Status
+		seen.status.Store(int64(h.Status))
 		p.refuse(w, h.Status)
 		return
 	}
-	resp, err := p.forward(r, h, &up)
+	resp, err := p.forward(r, h, &seen.up)
 	if err != nil || h.NoAnswer {
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
 	if h.Status != 0 {
-		seen.Status = h.Status
+		seen.status.Store(int64(h.Status))
 		p.refuse(w, h.Status)
 		return
 	}
-	seen.Status = resp.StatusCode
-	p.answer(w, r, resp, h, &down)
+	seen.status.Store(int64(resp.StatusCode))
+	p.answer(w, r, resp, h, &seen.down)
 }
 
 func (p *Proxy) wait(r *http.Request, d time.Duration) {

@@ -66,7 +66,9 @@ type Server struct {
 	Proxy     *Proxy
 
 	top    string
+	addr   string
 	cmd    *exec.Cmd
+	alive  io.Closer
 	output lockedBuffer
 	exited chan struct{}
 }
@@ -169,10 +171,13 @@ func start(ctx context.Context, k Kind, bin string) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Direct = "http://" + addr
-	s.cmd = exec.Command(bin, k.args(addr, s.Data)...)
+	s.Direct, s.addr = "http://"+addr, addr
+	s.cmd = exec.Command("sh", append([]string{"-c", watched, bin}, k.args(addr, s.Data)...)...)
 	s.cmd.Env = append([]string{"HOME=" + top, "TMPDIR=" + top, "PATH=" + os.Getenv("PATH")}, k.env(s.AccessKey, s.SecretKey)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
+	if s.alive, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", k.tool, err)
 	}
@@ -183,12 +188,18 @@ func start(ctx context.Context, k Kind, bin string) (_ *Server, err error) {
 	if err := s.ready(ctx, k); err != nil {
 		return nil, err
 	}
-	if s.Proxy, err = NewProxy(addr); err != nil {
+	if s.Proxy, err = s.NewProxy(); err != nil {
 		return nil, err
 	}
 	s.URL = s.Proxy.URL
 	return s, nil
 }
+
+// watched runs a program until standard input ends, as it does when the tests die.
+const watched = `exec 3<&0; "$0" "$@" & p=$!; (cat <&3; kill -9 $p) >/dev/null 2>&1 & wait $p`
+
+// NewProxy is another way to the server, with counts of its own.
+func (s *Server) NewProxy() (*Proxy, error) { return newProxy(s.addr) }
 
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -242,7 +253,7 @@ func (s *Server) Close() {
 		s.Proxy.Close()
 	}
 	if s.cmd != nil && s.cmd.Process != nil {
-		s.cmd.Process.Kill()
+		s.alive.Close()
 		<-s.exited
 	}
 	os.RemoveAll(s.top)
