@@ -237,7 +237,7 @@ func (c *checkout) checkSpace(ctx context.Context, dir string) error {
 	if _, total := index.Totals(c.s.v.Manifest); total <= free {
 		return nil
 	}
-	rows, err := c.s.rows(ctx, c.pages())
+	rows, err := c.s.rowsUnder(ctx, c.pages(), c.s.manifestPrefix())
 	if err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func (c *checkout) nextPath() string { return c.r.indexPath(c.t.Dataset) + ".nex
 
 func (c *checkout) all(ctx context.Context) error {
 	c.s.temp = c.removeTemp
-	rows, err := c.s.rows(ctx, c.pages())
+	rows, err := c.s.rowsUnder(ctx, c.pages(), c.s.manifestPrefix())
 	if err != nil {
 		return err
 	}
@@ -270,7 +270,7 @@ func (c *checkout) all(ctx context.Context) error {
 	if c.next, err = scan.NewWriter(c.r.disk, c.nextPath(), c.t.Dataset); err != nil {
 		return err
 	}
-	c.whole = true
+	c.whole = c.s.restWhole()
 	entries, bytes := index.Totals(c.s.v.Manifest)
 	verb := "checkout "
 	if c.direct != nil {
@@ -290,7 +290,7 @@ func (c *checkout) all(ctx context.Context) error {
 	if err == nil && !c.met && c.t.Prefix != "" {
 		c.problem(c.t.Prefix, "workspace", errNoPath)
 	}
-	c.removeEmptied()
+	c.removeEmptied(ctx)
 	if c.touched {
 		if serr := c.root.SyncFS(); err == nil {
 			err = serr
@@ -550,11 +550,11 @@ func (c *checkout) remove(it *item) error {
 }
 
 // removeEmptied removes directories that hold nothing any more, deepest first, but for those that the manifest has as empty.
-func (c *checkout) removeEmptied() {
+func (c *checkout) removeEmptied(ctx context.Context) {
 	dirs := sortedKeys(c.emptied)
 	slices.Reverse(dirs)
 	for _, d := range dirs {
-		if !c.empty[d] {
+		if !c.empty[d] && !c.emptyAbove(ctx, d) {
 			c.removeDir(d)
 		}
 	}

@@ -17,7 +17,7 @@ type late struct {
 // finishLate does what had something in its way, after that is gone.
 func (c *checkout) finishLate(ctx context.Context) error {
 	if len(c.late) > 0 {
-		c.removeEmptied()
+		c.removeEmptied(ctx)
 		if c.s.v.Form == index.FormFile {
 			c.removeDir("")
 		}

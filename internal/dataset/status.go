@@ -213,12 +213,12 @@ func diffState(c index.Change) State {
 }
 
 func (l *looking) againstWorkspace(ctx context.Context) error {
-	rows, err := l.s.rows(ctx, l.src)
+	rows, gaps, err := l.s.rowsHere(ctx, l.src)
 	if err != nil {
 		return err
 	}
 	l.refresh()
-	l.whole = true
+	l.whole = l.s.restWhole() && len(gaps.gaps) == 0
 	l.r.report.Phase(l.verb+" "+l.t.String(), l.out.Files, -1)
 	work := func(ctx context.Context, it *item) {
 		if ctx.Err() == nil && l.s.inside(it) {
@@ -232,6 +232,7 @@ func (l *looking) againstWorkspace(ctx context.Context) error {
 		}
 		return l.take(it)
 	})
+	l.out.Absent += gaps.unseen()
 	return l.keep(err)
 }
 

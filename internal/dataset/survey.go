@@ -74,6 +74,15 @@ func (r *Repo) probe(dir string) int64 {
 
 // rows joins the three sides; of the workspace only what is in the target.
 func (s *survey) rows(ctx context.Context, src index.Source) (iter.Seq2[row, error], error) {
+	return s.rowsUnder(ctx, src, "")
+}
+
+// rowsUnder is rows with only a part of the manifest: pages that have nothing at or below manifestPrefix are not read.
+func (s *survey) rowsUnder(ctx context.Context, src index.Source, manifestPrefix string) (iter.Seq2[row, error], error) {
+	return s.rowsOf(ctx, index.Walk(ctx, s.v.manifest(), src, manifestPrefix))
+}
+
+func (s *survey) rowsOf(ctx context.Context, manifest iter.Seq2[index.Entry, error]) (iter.Seq2[row, error], error) {
 	rules, err := scan.LoadIgnore(s.r.root, s.t.Dataset)
 	if err != nil {
 		return nil, err
@@ -86,7 +95,7 @@ func (s *survey) rows(ctx context.Context, src index.Source) (iter.Seq2[row, err
 	if f, ok := s.r.cacheLink(s.t.Dataset); ok {
 		ws = func(yield func(scan.File, error) bool) { yield(f, nil) }
 	}
-	return join(s.present(ws), s.records(), index.Walk(ctx, s.v.manifest(), src, "")), nil
+	return join(s.present(ws), s.records(), manifest), nil
 }
 
 // cacheLink is a dataset that is one file, and that a link into the cache stands for (cache.link = symlink).
