@@ -221,6 +221,9 @@ func parseBool(s string) (value, ok bool) {
 	return n != 0, err == nil
 }
 
+// ParseSize reads a number as it stands in a file: decimal, with an optional k, m or g for powers of 1024.
+func ParseSize(s string) (int64, error) { return parseInt(s) }
+
 // parseInt reads a decimal number with an optional k, m or g.
 func parseInt(s string) (int64, error) {
 	unit := int64(1)

@@ -386,14 +386,16 @@ func (f *fetch) run(ctx context.Context, wants []fileWant, again bool) (gone []f
 			return nil, &Hinted{err, "tarn pull --no-cache"}
 		}
 	}
+	sink := f.sink
 	if !f.quiet {
 		f.r.report.Phase("fetch", int64(len(wants)), total)
+		sink = f.arrivals()
 	}
-	stats, err := transfer.Download(ctx, f.conn.rem, f.sink, plain, f.r.jobs(), func(i int, err error) {
+	stats, err := transfer.Download(ctx, f.conn.rem, sink, plain, f.r.jobs(), func(i int, err error) {
 		switch {
 		case err == nil && f.quiet:
 		case err == nil:
-			f.r.report.Add(1, wants[i].Size)
+			f.r.report.Add(1, 0) // its bytes were told of
 		case ctx.Err() != nil:
 		case again && (errors.Is(err, blob.ErrNotFound) || isCorrupt(err)):
 			f.mu.Lock()

@@ -19,6 +19,7 @@ import (
 	"tarn/store/blob"
 	"tarn/store/cache"
 	"tarn/store/digest"
+	"tarn/store/transfer"
 )
 
 // Options say where and how verbs work; the caller fills them from flags and environment.
@@ -65,6 +66,7 @@ type Repo struct {
 
 	ratesOnce sync.Once
 	limits    rates
+	fewer     sync.Once // jobs than asked for: said
 }
 
 // ManifestSuffix ends the name of a manifest: data/ is tracked by data.tarn.
@@ -287,16 +289,30 @@ func fromRoot(arg string) (string, error) {
 	return p, nil
 }
 
-// jobs is how many transfers run at once.
+// jobs is how many transfers run at once: no more than their memory allows.
 func (r *Repo) jobs() int {
+	n := 6
+	if v, ok, err := r.cfg.GetInt("transfer", "", "jobs"); ok && err == nil {
+		n = int(v)
+	}
 	if r.o.Jobs > 0 {
-		return r.o.Jobs
+		n = r.o.Jobs
 	}
-	if n, ok, err := r.cfg.GetInt("transfer", "", "jobs"); ok && err == nil {
-		return int(n)
+	memory := int64(defaultMemory)
+	if v, ok, err := r.cfg.GetInt("transfer", "", "memory"); ok && err == nil {
+		memory = v
 	}
-	return 6
+	most := transfer.JobsWithin(memory)
+	if n > most {
+		r.fewer.Do(func() {
+			r.report.Warn("transfer", fmt.Sprintf("%d at once, not %d: more than that needs a larger transfer.memory", most, n))
+		})
+	}
+	return min(n, most)
 }
+
+// defaultMemory is transfer.memory, in bytes, where it is not set; the whole process then stays below 512 MiB.
+const defaultMemory = 320 << 20
 
 func workers() int { return max(2, runtime.GOMAXPROCS(0)) }
 

@@ -34,8 +34,14 @@ type Known interface {
 	LearnPack(p remote.PackRef, records []pack.Record) error
 }
 
+// JobsWithin is how many transfers at once stay within so many bytes of memory, at least 1.
+func JobsWithin(memory int64) int {
+	return int(max((memory-64<<20)/packMost-2, 1)) // see NewUpload; a download holds a range and its raw bytes, about as much
+}
+
 // Sizes in bytes.
 const (
+	packMost   = 17 << 20  // of a pack in memory
 	packTarget = 16 << 20  // a pack is closed once it has this
 	gapMost    = 256 << 10 // a smaller gap between two wanted ranges is read and dropped, for a request costs more
 	rangeMost  = 16 << 20  // a range request asks for no more than about this

@@ -8,8 +8,11 @@ import (
 	"tarn/store/digest"
 )
 
-// largeRange is what one request of a large file asks for, in bytes; jobs of them are in memory.
-const largeRange = 8 << 20
+// largeRange is what one request of a large file asks for, and largeRaw what that may become, in bytes; jobs of them are in memory.
+const (
+	largeRange = 8 << 20
+	largeRaw   = 8 << 20
+)
 
 // large fetches one file of many pieces: ranges are requested ahead, in parallel, and written in order.
 func (d *download) large(ctx context.Context, i int) {
@@ -76,10 +79,13 @@ func (r *aheadReader) fill() {
 
 // stretch is how many pieces from the first on one range request covers: neighbours in one pack.
 func stretch(ps []WantPiece) int {
-	first, end := ps[0], ps[0].Offset+ps[0].Stored
+	first, end, raw := ps[0], ps[0].Offset+ps[0].Stored, ps[0].Raw
 	for n := 1; n < len(ps); n++ {
 		p := ps[n]
 		if p.Pack.Name != first.Pack.Name || p.Offset < end || p.Offset-end > gapMost || p.Offset+p.Stored-first.Offset > largeRange {
+			return n
+		}
+		if raw += p.Raw; raw > largeRaw {
 			return n
 		}
 		end = p.Offset + p.Stored

@@ -53,6 +53,8 @@ type app struct {
 	noProgress bool
 	color      when
 	jobs       int
+	limitUp    byteRate
+	limitDown  byteRate
 	progress   *progress
 	profile    profiling
 	repo       *dataset.Repo
@@ -168,6 +170,8 @@ func (a *app) options() dataset.Options {
 		Env:          a.Environ,
 		Machine:      machineID(),
 		Jobs:         a.jobs,
+		LimitUp:      int64(a.limitUp),
+		LimitDown:    int64(a.limitDown),
 		Report:       a.reporter(),
 	}
 }

@@ -49,7 +49,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"repo": cmdRepo, "commit": cmdCommit, "mkfiles": cmdMkfiles, "oddfiles": cmdOddfiles, "cmpdir": cmdCmpdir, "inode": cmdInode, "sameinode": cmdSameInode,
 			"flip": cmdFlip, "exitcode": cmdExitcode, "fifo": cmdFifo, "touchback": cmdTouchback, "golden": cmdGolden, "sleep": cmdSleep, "glob": cmdGlob,
-			"s3server": s3.cmdServer, "s3requests": s3.cmdRequests,
+			"s3server": s3.cmdServer, "s3requests": cmdS3Requests, "s3wait": cmdS3Wait, "s3bytes": cmdS3Bytes,
 		},
 		Condition: scriptCondition,
 	})

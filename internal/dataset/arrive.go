@@ -1,0 +1,74 @@
+package dataset
+
+import (
+	"io"
+	"sync"
+	"time"
+
+	"tarn/store/digest"
+	"tarn/store/transfer"
+)
+
+// What arrived is made durable while more is on its way, so that a pull that is killed goes on from there: after so many bytes, though not more often than
+// a disk likes, and after so long.
+const (
+	saveBytes = 32 << 20
+	saveAfter = time.Second
+	saveLate  = 10 * time.Second
+)
+
+// arrivals watches over files that come in.
+type arrivals struct {
+	dst    transfer.Sink
+	report Reporter
+	flush  func() error
+
+	mu    sync.Mutex
+	bytes int64 // since the last flush
+	since time.Time
+}
+
+func (f *fetch) arrivals() *arrivals {
+	a := &arrivals{dst: f.sink, report: f.r.report, since: time.Now()}
+	if f.w != nil {
+		a.flush = f.w.Flush
+	}
+	return a
+}
+
+// AddVerified implements transfer.Sink. It tells of the bytes while they come: a large file takes its time.
+func (a *arrivals) AddVerified(want digest.Digest, size int64, r io.Reader) error {
+	if err := a.dst.AddVerified(want, size, &toldReader{r, a.report}); err != nil {
+		return err
+	}
+	if a.due(size) {
+		return a.flush()
+	}
+	return nil
+}
+
+func (a *arrivals) due(size int64) bool {
+	if a.flush == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.bytes += size
+	d := time.Since(a.since)
+	if d < saveAfter || a.bytes < saveBytes && d < saveLate {
+		return false
+	}
+	a.bytes, a.since = 0, time.Now()
+	return true
+}
+
+type toldReader struct {
+	r      io.Reader
+	report Reporter
+}
+
+func (t *toldReader) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	t.report.Add(0, int64(n))
+	return n, err
+}
