@@ -74,7 +74,7 @@ func (r *Repo) s3Options(raw string, get func(key string) string) (o s3.Options,
 	}
 	o = s3.Options{
 		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Endpoint: get("endpoint"), Region: get("region"), Style: get("style"), Encrypt: get("sse"), KMSKey: get("kmsKey"),
-		StorageClass: get("storageClass"), Checksum: get("checksum"), CacheControl: cacheControl, Pace: r.rates().up.Wait,
+		StorageClass: get("storageClass"), Checksum: get("checksum"), CacheControl: cacheControl, Pace: r.rates().up.Wait, Stall: r.o.stall,
 	}
 	if o.KMSKey != "" && o.Encrypt == "" {
 		o.Encrypt = s3.EncryptKMS
@@ -174,7 +174,7 @@ func (r *Repo) around(p *site, name string) (b blob.Bucket, requests func() int6
 	if p.paced {
 		up = nil
 	}
-	b = wrap.NewRetry(wrap.NewLimit(meter, wrap.LimitOptions{Up: up, Down: l.down}), wrap.RetryOptions{OnRetry: func(verb, key string, attempt int, err error) {
+	b = wrap.NewRetry(wrap.NewLimit(meter, wrap.LimitOptions{Up: up, Down: l.down}), wrap.RetryOptions{First: r.o.retryFirst, OnRetry: func(verb, key string, attempt int, err error) {
 		if attempt == slowAttempt {
 			r.report.Warn("remote "+name, err.Error()+"; trying again")
 		}

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"tarn/index/scan"
 	"tarn/index/vcs"
@@ -38,6 +39,8 @@ type Options struct {
 	wrapBucket func(blob.Bucket) blob.Bucket // for tests: goes around a remote's bucket, outside of the retries
 	peek       bool                          // only to look at: an interrupted move is left to others
 	batch      int                           // for tests: how many paths a pull past the cache takes at a time
+	stall      time.Duration                 // for tests: how long a connection may be silent
+	retryFirst time.Duration                 // for tests: the first pause before another attempt
 }
 
 // Repo is an opened repository. A verb is a method of it; verbs are run one after the other.

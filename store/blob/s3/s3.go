@@ -109,8 +109,12 @@ func firstOf(a, b string) string {
 	return b
 }
 
+// noPause ends minio-go's habit to sleep up to this long after the last attempt as well, which here is the only one.
+var noPause = sync.OnceFunc(func() { minio.DefaultRetryUnit = time.Nanosecond })
+
 // connect makes the client; it needs the region, which signatures contain.
 func (b *Bucket) connect(region string) error {
+	noPause()
 	lookup := map[string]minio.BucketLookupType{StylePath: minio.BucketLookupPath, StyleVirtual: minio.BucketLookupDNS}[b.o.Style]
 	creds := miniocreds.NewStatic("", "", "", miniocreds.SignatureAnonymous)
 	if b.o.Credentials != nil {
