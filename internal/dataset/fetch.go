@@ -30,6 +30,7 @@ type FetchOptions struct {
 type TransferResult struct {
 	Versions int
 	UpToDate int   // versions for which there was nothing to do
+	Skipped  int   // versions of datasets that are not pushed
 	Files    int64 // moved, or with a dry run to be moved
 	Bytes    int64 // of those files
 	Reused   int64 // bytes of them that were there already, under other names

@@ -48,6 +48,11 @@ func (r *Repo) pushVersions(ctx context.Context, ws []wanted, o PushOptions, res
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range ws {
+		if !r.pushes(w.Dataset) {
+			res.Skipped++
+		}
+	}
 	for _, name := range sortedKeys(byRemote) {
 		if err = r.pushTo(ctx, name, byRemote[name], o, res); err != nil {
 			break
@@ -62,7 +67,7 @@ func (r *Repo) pushVersions(ctx context.Context, ws []wanted, o PushOptions, res
 func (r *Repo) route(ws []wanted, asked string) (map[string][]wanted, error) {
 	out := map[string][]wanted{}
 	for _, w := range ws {
-		if push, ok, err := r.cfg.GetBool("dataset", w.Dataset, "push"); ok && err == nil && !push {
+		if !r.pushes(w.Dataset) {
 			continue
 		}
 		name, err := r.remoteFor(w.Dataset, asked)
@@ -76,6 +81,12 @@ func (r *Repo) route(ws []wanted, asked string) (map[string][]wanted, error) {
 		out[name] = unique(out[name])
 	}
 	return out, nil
+}
+
+// pushes is false for a dataset whose push is switched off.
+func (r *Repo) pushes(dataset string) bool {
+	push, ok, err := r.cfg.GetBool("dataset", dataset, "push")
+	return !ok || err != nil || push
 }
 
 func (r *Repo) pushTo(ctx context.Context, name string, ws []wanted, o PushOptions, res *TransferResult) error {

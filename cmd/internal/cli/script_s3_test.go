@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +40,7 @@ func (s *s3Scripts) cmdServer(ts *testscript.TestScript, neg bool, args []string
 	ts.Defer(proxy.Close)
 	ts.Setenv("S3", proxy.URL)
 	ts.Setenv("S3DATA", s.server.Data)
+	ts.Setenv("BOTO3", os.Getenv("TARN_TEST_BOTO3"))
 	for _, e := range s.server.Env() {
 		k, v, _ := strings.Cut(e, "=")
 		ts.Setenv(k, v)

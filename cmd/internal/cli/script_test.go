@@ -74,8 +74,11 @@ func scriptSetup(e *testscript.Env) error {
 }
 
 func scriptCondition(cond string) (bool, error) {
-	if cond == "root" {
+	switch cond {
+	case "root":
 		return os.Geteuid() == 0, nil
+	case "boto3": // a Python that has it
+		return os.Getenv("TARN_TEST_BOTO3") != "", nil
 	}
 	return false, fmt.Errorf("unknown condition %q", cond)
 }

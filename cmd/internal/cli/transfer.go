@@ -11,6 +11,7 @@ import (
 type transferResult struct {
 	Versions int       `json:"versions"`
 	UpToDate int       `json:"up_to_date"`
+	Skipped  int       `json:"skipped,omitempty"`
 	Files    int64     `json:"files"`
 	Bytes    int64     `json:"bytes"`
 	Reused   int64     `json:"bytes_reused"`
@@ -23,7 +24,7 @@ type transferResult struct {
 }
 
 func transferView(verb string, t *dataset.TransferResult) *transferResult {
-	return &transferResult{t.Versions, t.UpToDate, t.Files, t.Bytes, t.Reused, t.Sent, t.Requests, t.DryRun, t.Seconds, problems(t.Problems), verb}
+	return &transferResult{t.Versions, t.UpToDate, t.Skipped, t.Files, t.Bytes, t.Reused, t.Sent, t.Requests, t.DryRun, t.Seconds, problems(t.Problems), verb}
 }
 
 // Text says what moved, in one line.
@@ -31,6 +32,8 @@ func (t *transferResult) Text(p *printer) {
 	switch {
 	case t.DryRun:
 		p.f("%s, %s would be %s\n", many(t.Files, "file"), size(t.Bytes), t.verb)
+	case t.Versions == 0 && t.Skipped > 0 && len(t.Problems) == 0:
+		p.f("Nothing to push: push = false is set for %s.\n", many(int64(t.Skipped), "version"))
 	case t.Versions == 0 && len(t.Problems) == 0:
 		p.f("No datasets here.\n")
 	case t.Versions == t.UpToDate && len(t.Problems) == 0:
