@@ -73,8 +73,8 @@ func (r *Repo) checkout(ctx context.Context, o CheckoutOptions, pull *pulling) (
 			continue // it was removed or moved, and Git does not know yet
 		}
 		c := r.newCheckout(o, t, store, res)
-		c.notKept(pull)
-		if pull != nil && pull.DryRun && c.direct == nil || o.follow && c.remote != nil {
+		c.pastCache(pull)
+		if pull != nil && pull.DryRun && c.direct == nil || o.follow && !r.keeps(t.Dataset, KeepAsSet) {
 			continue // nothing to count; or it can't follow without a remote
 		}
 		if err = c.run(ctx); err != nil {
@@ -175,16 +175,13 @@ func (c *checkout) run(ctx context.Context) error {
 
 // locked is run by who has locked the dataset.
 func (c *checkout) locked(ctx context.Context) (err error) {
-	if c.s, err = c.r.newSurvey(c.t); err != nil {
+	if err := c.look(); err != nil {
 		c.problem("", "workspace", err)
 		return nil
 	}
 	defer c.s.close()
 	if c.o.follow && !c.here() {
 		return nil
-	}
-	if c.remote != nil {
-		c.remote.base, _ = c.s.base()
 	}
 	if c.s.v == nil {
 		c.problem("", "workspace", fmt.Errorf("%w: %s is not there", ErrIncomplete, c.t.Dataset+ManifestSuffix))
@@ -403,11 +400,16 @@ func (c *checkout) refusal(it *item) error {
 	if stateOf(it.entry, it.base(), it.m) == Diverged {
 		return &Hinted{fmt.Errorf("%w: it was changed here, and its manifest changed too", ErrRefused), "move your version out of the dataset, then tarn checkout --force"}
 	}
+	return &Hinted{c.unsaved(it), "tarn add, to keep it, or tarn checkout --force, to lose it"}
+}
+
+// unsaved is the refusal of what can't be had again.
+func (c *checkout) unsaved(it *item) error {
 	err := fmt.Errorf("%w: its bytes are not in the cache", ErrRefused)
 	if c.remote != nil && same(it.entry, it.base()) {
 		err = fmt.Errorf("%w, and %w", err, c.remote.why())
 	}
-	return &Hinted{err, "tarn add, to keep it, or tarn checkout --force, to lose it"}
+	return err
 }
 
 // saved says that what is in the workspace can be had again.
@@ -415,7 +417,7 @@ func (c *checkout) saved(ctx context.Context, it *item) bool {
 	if it.entry.Kind == index.Link { // its target is in the manifest that it came from, and nowhere else
 		return same(it.entry, it.base())
 	}
-	return !hasBytes(it.entry) || c.store.Has(it.entry.Digest) || c.remote != nil && same(it.entry, it.base()) && c.remote.has(ctx, it.entry)
+	return !hasBytes(it.entry) || c.store.Has(it.entry.Digest) || same(it.entry, it.base()) && c.remote.has(ctx, it.entry)
 }
 
 // place writes one entry, and notes the stat that it has then.

@@ -30,6 +30,9 @@ func (c *checkout) pages() index.Source {
 	if c.o.follow {
 		return c.r.local()
 	}
+	if c.direct != nil {
+		return c.r.from(c.t.Dataset, c.direct.Remote)
+	}
 	return c.r.anywhere(c.t.Dataset)
 }
 

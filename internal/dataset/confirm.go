@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -10,7 +11,8 @@ import (
 	"tarn/store/remote"
 )
 
-// confirming asks a remote whether it still has the bytes of files that were added to it or came from it. It looks at each pack once.
+// confirming asks a remote whether it still has the bytes of files that were added to it or came from it. It looks at each pack once. The nil *confirming is that of
+// a dataset that the cache keeps: it never has them.
 type confirming struct {
 	r       *Repo
 	dataset string
@@ -24,8 +26,20 @@ type confirming struct {
 	packs   map[digest.Digest]bool // that were looked at
 }
 
+// confirming is for what is in the workspace of a dataset that the cache does not keep, else nil.
+func (s *survey) confirming(k Keeping, asked string) *confirming {
+	if s.r.keeps(s.t.Dataset, k) {
+		return nil
+	}
+	base, _ := s.base()
+	return &confirming{r: s.r, dataset: s.t.Dataset, asked: asked, base: base, packs: map[digest.Digest]bool{}}
+}
+
 // has says that the bytes can be had again. What the ledger says is a hint; that its packs are there is seen now.
 func (c *confirming) has(ctx context.Context, e *index.Entry) bool {
+	if c == nil {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn == nil && c.err == nil {
@@ -87,8 +101,11 @@ func (c *confirming) there(ctx context.Context, packs []remote.PackRef) bool {
 func (c *confirming) why() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	switch {
+	case c.err != nil:
 		return fmt.Errorf("the remote can't be asked for them: %w", c.err)
+	case c.conn == nil:
+		return errors.New("the remote was not asked for them")
 	}
 	return fmt.Errorf("remote %s does not have them", c.conn.name)
 }

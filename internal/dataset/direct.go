@@ -27,8 +27,9 @@ type pulling struct {
 type direct struct {
 	*pulling
 	c        *checkout
-	upToDate bool // so far, and so it was counted
-	down     bool // the remote can't be used, and that was said: nothing more is tried
+	from     *version // that has the files; nil: that of the manifest
+	upToDate bool     // so far, and so it was counted
+	down     bool     // the remote can't be used, and that was said: nothing more is tried
 
 	f       *fetch                    // of the batch
 	waiting map[digest.Digest][]*item // of the batch
@@ -46,20 +47,26 @@ const (
 // errNamed stands for a problem that was named already.
 var errNamed = errors.New("named already")
 
-// notKept prepares for a dataset that the cache does not keep.
-func (c *checkout) notKept(pull *pulling) {
-	keep, asked := KeepAsSet, ""
-	if pull != nil {
-		keep, asked = pull.Keep, pull.Remote
-	}
-	if c.r.keeps(c.t.Dataset, keep) {
+// pastCache lets a pull bring what the cache does not keep from the remote; nil: it is no pull.
+func (c *checkout) pastCache(pull *pulling) {
+	if pull == nil || c.r.keeps(c.t.Dataset, pull.Keep) {
 		return
 	}
-	c.remote = &confirming{r: c.r, dataset: c.t.Dataset, asked: asked, packs: map[digest.Digest]bool{}}
-	if pull != nil {
-		failed := slices.ContainsFunc(pull.res.Problems, func(p Problem) bool { return p.Dataset == c.t.Dataset })
-		c.direct = &direct{pulling: pull, c: c, upToDate: !failed, have: map[digest.Digest]string{}}
+	failed := slices.ContainsFunc(pull.res.Problems, func(p Problem) bool { return p.Dataset == c.t.Dataset })
+	c.direct = &direct{pulling: pull, c: c, upToDate: !failed, have: map[digest.Digest]string{}}
+}
+
+// look surveys the dataset.
+func (c *checkout) look() (err error) {
+	if c.s, err = c.r.newSurvey(c.t); err != nil {
+		return err
 	}
+	keep, asked := KeepAsSet, ""
+	if c.direct != nil {
+		keep, asked = c.direct.Keep, c.direct.Remote
+	}
+	c.remote = c.s.confirming(keep, asked)
+	return nil
 }
 
 // count is a dry run.
@@ -204,7 +211,12 @@ func (d *direct) copied(it *item) bool {
 	return true
 }
 
-func (d *direct) wanted() wanted { return wanted{d.c.t, d.c.s.v, ""} }
+func (d *direct) wanted() wanted {
+	if d.from != nil {
+		return wanted{d.c.t, d.from, ""}
+	}
+	return wanted{d.c.t, d.c.s.v, ""}
+}
 
 // download finds where files are, leaf by leaf, and gets them.
 func (d *direct) download(ctx context.Context, missing []*item) (err error) {
@@ -227,7 +239,7 @@ func (d *direct) download(ctx context.Context, missing []*item) (err error) {
 
 // leaves calls do for each leaf that holds some of the items, which ascend by path.
 func (d *direct) leaves(ctx context.Context, items []*item, do func(l leaf, items []*item) error) error {
-	v, src := d.c.s.v, d.c.r.anywhere(d.c.t.Dataset)
+	v, src := d.wanted().version, d.c.r.from(d.c.t.Dataset, d.Remote)
 	if len(v.Pages) == 0 {
 		return do(leaf{remote.KindRoot, v.id, v.Entries, v.raw}, items)
 	}

@@ -196,9 +196,7 @@ func (x *getting) leaf(ctx context.Context, l leaf, file *index.Entry) error {
 		first := len(x.waiting[e.Digest]) == 0
 		x.waiting[e.Digest] = append(x.waiting[e.Digest], *e)
 		if first {
-			fw := fileWant{entry: *e, w: x.w, record: record}
-			fw.leaf.kind, fw.leaf.id = l.kind, l.id
-			missing = append(missing, fw)
+			missing = append(missing, newWant(x.w, l, e, record))
 		}
 	}
 	if len(missing) == 0 {

@@ -43,7 +43,8 @@ type RestoreResult struct {
 
 // Restore makes datasets, or parts of them, what they were in a revision: manifest and workspace. A dataset whose bytes can't all be had
 // (ErrIncomplete, ErrCorrupt), or in whose workspace something would be lost (ErrRefused), stays as it is. Bytes come first, then the manifest, then the
-// workspace: after a crash the manifest has moved on at most, and checkout does the rest.
+// workspace: after a crash the manifest has moved on at most, and checkout does the rest. Bytes that the cache does not keep come last; first it is found out
+// where they are.
 func (r *Repo) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult, error) {
 	start := time.Now()
 	res := &RestoreResult{}
@@ -203,9 +204,9 @@ func (x *restoring) run(ctx context.Context) error {
 		return nil
 	}
 	had := len(x.res.Problems)
-	c := x.r.newCheckout(CheckoutOptions{Force: x.o.Force}, x.w.Target, x.store, &CheckoutResult{})
+	c, got := x.checkout(true)
 	err = c.rehearse(ctx, v)
-	x.res.Problems = append(x.res.Problems, c.res.Problems...)
+	x.take(c, got)
 	if err == nil && len(x.res.Problems) == had {
 		err = x.fetch(ctx)
 	}
@@ -215,12 +216,29 @@ func (x *restoring) run(ctx context.Context) error {
 	if err := x.publish(v, cur); err != nil {
 		return err
 	}
-	c = x.r.newCheckout(CheckoutOptions{Force: x.o.Force}, x.w.Target, x.store, &CheckoutResult{})
+	c, got = x.checkout(false)
 	err = c.locked(ctx)
+	x.take(c, got)
 	x.out.CheckedOut = c.out
-	x.res.Problems = append(x.res.Problems, c.res.Problems...)
+	x.out.Fetched, x.out.Received = x.out.Fetched+got.Files, x.out.Received+got.Bytes
 	x.res.Datasets = append(x.res.Datasets, x.out)
 	return err
+}
+
+// checkout is that of the new version. Bytes that the cache does not keep it fetches itself; dry, it only finds out where they are.
+func (x *restoring) checkout(dry bool) (c *checkout, got *TransferResult) {
+	got = &TransferResult{}
+	c = x.r.newCheckout(CheckoutOptions{Force: x.o.Force}, x.w.Target, x.store, &CheckoutResult{})
+	c.pastCache(&pulling{FetchOptions{Remote: x.o.Remote, DryRun: dry}, got})
+	if c.direct != nil {
+		c.direct.from = x.w.version
+	}
+	return c, got
+}
+
+// take takes over problems.
+func (x *restoring) take(c *checkout, got *TransferResult) {
+	x.res.Problems = append(append(x.res.Problems, got.Problems...), c.res.Problems...)
 }
 
 // build writes the pages and the root of the new version into the cache. cur is the version in the work tree, nil if there is none.
@@ -337,7 +355,7 @@ func (x *restoring) publish(v, cur *version) error {
 
 // rehearse says, as problems, what checking v out would refuse, and whether there is room for it; nothing is changed.
 func (c *checkout) rehearse(ctx context.Context, v *version) (err error) {
-	if c.s, err = c.r.newSurvey(c.t); err != nil {
+	if err := c.look(); err != nil {
 		return err
 	}
 	defer c.s.close()
@@ -370,9 +388,9 @@ func (c *checkout) rehearse(ctx context.Context, v *version) (err error) {
 
 // restoreRefusal is refusal in the words of restore.
 func (c *checkout) restoreRefusal(ctx context.Context, it *item) error {
-	why := "it was changed here"
+	why := fmt.Errorf("%w: it was changed here", ErrRefused)
 	if !c.saved(ctx, it) {
-		why = "its bytes are not in the cache"
+		why = c.unsaved(it)
 	}
-	return &Hinted{fmt.Errorf("%w: %s", ErrRefused, why), "tarn add, to keep it, or tarn restore --force, to lose it"}
+	return &Hinted{why, "tarn add, to keep it, or tarn restore --force, to lose it"}
 }

@@ -144,6 +144,7 @@ type removing struct {
 	out   Removed
 
 	s    *survey
+	gone *confirming   // of a dataset that the cache does not keep
 	root *durable.Root // of the directory that the dataset is in
 	dirs []string      // open ones, each in the one before: to be removed when all in them is done
 	bad  bool
@@ -236,11 +237,13 @@ func (d *removing) check(ctx context.Context) error {
 		d.problem("", "git", &Hinted{fmt.Errorf("%w: its manifest is not committed, and nothing else names its files", ErrRefused), "git add " + d.t.Dataset + ManifestSuffix + " && git commit"})
 		return nil
 	}
-	l := &looking{r: d.r, verb: "rm", t: d.t, store: d.store, src: d.r.local(), visit: d.judge}
+	l := &looking{r: d.r, verb: "rm", t: d.t, store: d.store, src: d.r.local()}
+	l.visit = func(it *item, _ State) error { return d.judge(ctx, it) }
 	if l.s, err = d.r.newSurvey(d.t); err != nil {
 		return err
 	}
 	defer l.s.close()
+	d.gone = l.s.confirming(KeepAsSet, "")
 	err = l.againstWorkspace(ctx)
 	if len(l.problems) > 0 {
 		d.bad = true
@@ -266,8 +269,8 @@ func (d *removing) outcome(ctx context.Context, err error) error {
 // errEnough ends a run that has named as many paths as it may.
 var errEnough = errors.New("enough was named")
 
-func (d *removing) judge(it *item, _ State) error {
-	if it.err != nil || it.w == nil || d.untracked(it) || d.saved(it) {
+func (d *removing) judge(ctx context.Context, it *item) error {
+	if it.err != nil || it.w == nil || d.untracked(it) || d.saved(ctx, it) {
 		return nil
 	}
 	d.problem(it.path, "workspace", d.refusal(it))
@@ -279,14 +282,19 @@ func (d *removing) judge(it *item, _ State) error {
 
 func (d *removing) untracked(it *item) bool { return it.m == nil && it.base() == nil }
 
-// saved says that what is in the workspace is named, and the cache has it.
-func (d *removing) saved(it *item) bool {
-	return (same(it.entry, it.m) || same(it.entry, it.base())) && (!hasBytes(it.entry) || d.store.Has(it.entry.Digest))
+// saved says that what is in the workspace is named, and can be had again.
+func (d *removing) saved(ctx context.Context, it *item) bool {
+	named := same(it.entry, it.m) || same(it.entry, it.base())
+	return named && (!hasBytes(it.entry) || d.store.Has(it.entry.Digest) || d.gone.has(ctx, it.entry))
 }
 
 func (d *removing) refusal(it *item) error {
 	if it.entry == nil || same(it.entry, it.m) || same(it.entry, it.base()) {
-		return &Hinted{fmt.Errorf("%w: its bytes are not in the cache", ErrRefused), "tarn add " + d.t.Dataset + ", or tarn rm --delete --force, to lose them"}
+		err := fmt.Errorf("%w: its bytes are not in the cache", ErrRefused)
+		if d.gone != nil {
+			err = fmt.Errorf("%w, and %w", err, d.gone.why())
+		}
+		return &Hinted{err, "tarn add " + d.t.Dataset + ", or tarn rm --delete --force, to lose them"}
 	}
 	return &Hinted{fmt.Errorf("%w: it was changed, and no manifest names it as it is", ErrRefused), "tarn add " + d.t.Dataset + ", and commit, or tarn rm --delete --force, to lose it"}
 }
@@ -311,7 +319,7 @@ func (d *removing) delete(ctx context.Context) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return d.take(it)
+		return d.take(ctx, it)
 	})
 	d.leave("")
 	if err == nil && !d.bad && d.s.v != nil && d.s.v.Form == index.FormDir {
@@ -335,7 +343,7 @@ func (d *removing) look(ctx context.Context, it *item) {
 	}
 }
 
-func (d *removing) take(it *item) error {
+func (d *removing) take(ctx context.Context, it *item) error {
 	d.enter(it.path)
 	switch {
 	case it.err != nil:
@@ -345,7 +353,7 @@ func (d *removing) take(it *item) error {
 		if d.out.Left++; len(d.out.Untracked) < mostNamed {
 			d.out.Untracked = append(d.out.Untracked, it.path)
 		}
-	case !d.o.Force && !d.saved(it):
+	case !d.o.Force && !d.saved(ctx, it):
 		d.problem(it.path, "workspace", d.refusal(it))
 	default:
 		return d.remove(it)
