@@ -33,7 +33,7 @@ var edges = map[string][]string{
 	"index":                    {"store/digest"},
 	"index/scan":               {"index", "store/digest", "internal/durable"},
 	"index/vcs":                {},
-	"internal/dataset":         {"index", "index/scan", "index/vcs", "internal/config", "internal/durable", "store/digest", "store/pack", "store/cache", "store/remote", "store/transfer", "store/blob", "store/blob/fs", "store/blob/s3", "store/blob/s3/credentials", "store/blob/wrap"},
+	"internal/dataset":         {"index", "index/scan", "index/vcs", "internal/config", "internal/durable", "store/digest", "store/pack", "store/cache", "store/remote", "store/transfer", "store/blob", "store/blob/fs", "store/blob/http", "store/blob/s3", "store/blob/s3/credentials", "store/blob/wrap"},
 	"cmd/internal/cli":         {"internal/dataset", "internal/config", "index", "store/chunk"},
 	"cmd/tarn":                 {"cmd/internal/cli"},
 	"bench":                    {},

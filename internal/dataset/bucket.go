@@ -10,6 +10,7 @@ import (
 
 	"tarn/store/blob"
 	"tarn/store/blob/fs"
+	"tarn/store/blob/http"
 	"tarn/store/blob/s3"
 	"tarn/store/blob/s3/credentials"
 	"tarn/store/blob/wrap"
@@ -47,11 +48,23 @@ func (r *Repo) openSite(raw string, get func(key string) string) (*site, error) 
 	if strings.HasPrefix(raw, "s3://") {
 		return r.openS3(raw, get)
 	}
+	if isWeb(raw) {
+		b, err := http.New(raw, http.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		return &site{Bucket: b}, nil
+	}
 	dir, err := r.localRemote(raw)
 	if err != nil {
 		return nil, err
 	}
 	return &site{Bucket: fs.New(r.disk, dir)}, nil
+}
+
+// isWeb says that a URL is that of a web server, to read from.
+func isWeb(raw string) bool {
+	return strings.HasPrefix(raw, "http://") || strings.HasPrefix(raw, "https://")
 }
 
 func (r *Repo) openS3(raw string, get func(key string) string) (*site, error) {
@@ -135,7 +148,7 @@ func (r *Repo) getenv(name string) string {
 func (r *Repo) localRemote(raw string) (string, error) {
 	if scheme, _, ok := strings.Cut(raw, "://"); ok {
 		if scheme != "file" {
-			return "", fmt.Errorf("%w: a remote is s3://BUCKET/PREFIX, a directory or a file:// URL; %s:// is not supported", ErrUsage, scheme)
+			return "", fmt.Errorf("%w: a remote is s3://BUCKET/PREFIX, a directory, a file:// URL or, to read, an http(s):// URL; %s:// is not supported", ErrUsage, scheme)
 		}
 		u, err := url.Parse(raw)
 		if err != nil || u.Host != "" && u.Host != "localhost" || u.Path == "" {

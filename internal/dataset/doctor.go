@@ -221,16 +221,20 @@ func (d *doctor) driver(ctx context.Context, a vcs.Attribute) error {
 		keys = []string{"diff." + a.Value + ".command", "diff." + a.Value + ".textconv", "diff." + a.Value + ".xfuncname"}
 	}
 	for _, key := range keys {
-		v, ok, err := d.r.git.Setting(ctx, key)
+		_, ok, err := d.r.git.Setting(ctx, key)
 		if err != nil {
 			return err
 		}
 		if ok {
-			d.say("attributes", Fine, "", "%s driver %s: %s", a.Name, a.Value, v)
+			d.say("attributes", Fine, "", "the %s driver %s is set up (%s)", a.Name, a.Value, key)
 			return nil
 		}
 	}
-	d.say("attributes", Warning, "git config "+keys[0], "the %s driver %s of .gitattributes is not set up in this clone; Git does without it", a.Name, a.Value)
+	hint := "git config " + keys[0]
+	if a.Value == "tarn" {
+		hint = "tarn init"
+	}
+	d.say("attributes", Warning, hint, "the %s driver %s of .gitattributes is not set up in this clone; Git does without it", a.Name, a.Value)
 	return nil
 }
 

@@ -189,6 +189,9 @@ func (c *conn) anyGone(ps []transfer.WantPiece) bool {
 func (c *conn) search(ctx context.Context, dataset, prefix string, enough func() bool) error {
 	for _, candidates := range []func(context.Context, string) ([]digest.Digest, error){c.parents, c.recent, c.pinned} {
 		roots, err := candidates(ctx, dataset)
+		if errors.Is(err, blob.ErrUnsupported) {
+			continue // a web server lists no pins
+		}
 		if err != nil {
 			return err
 		}

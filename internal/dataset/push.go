@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tarn/index"
+	"tarn/store/blob"
 	"tarn/store/digest"
 	"tarn/store/remote"
 	"tarn/store/transfer"
@@ -90,6 +91,9 @@ func (r *Repo) pushes(dataset string) bool {
 }
 
 func (r *Repo) pushTo(ctx context.Context, name string, ws []wanted, o PushOptions, res *TransferResult) error {
+	if raw, _, _ := r.cfg.Get("remote", name, "url"); isWeb(raw) {
+		return &Hinted{fmt.Errorf("%w: push to remote %s, a web server: %w", ErrUsage, name, blob.ErrReadOnly), "tarn push -r NAME, with another remote: tarn remote list"}
+	}
 	c, err := r.connectFor(ctx, "", name, !o.DryRun)
 	if o.DryRun && errors.Is(err, remote.ErrNoRemote) {
 		return r.countAll(ctx, ws, res)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tarn/internal/config"
+	"tarn/store/blob/http"
 )
 
 // RemoteInfo is a remote as it is configured.
@@ -159,6 +160,13 @@ func checkRemoteName(name string) error {
 func (r *Repo) remoteURL(raw string) (string, error) {
 	if rest, ok := strings.CutPrefix(raw, "s3://"); ok {
 		return "s3://" + strings.TrimRight(rest, "/"), nil
+	}
+	if isWeb(raw) {
+		_, err := http.New(raw, http.Options{})
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		return strings.TrimRight(raw, "/"), err
 	}
 	if _, err := r.localRemote(raw); err != nil || strings.Contains(raw, "://") || filepath.IsAbs(raw) {
 		return raw, err

@@ -106,6 +106,9 @@ func (r *Remote) lookByList(ctx context.Context, want map[string]int64, found ma
 			continue
 		}
 		for info, err := range r.b.List(ctx, prefix, "") {
+			if errors.Is(err, blob.ErrUnsupported) {
+				return false, nil // a web server can only be asked for each
+			}
 			if err != nil {
 				return false, err
 			}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -48,7 +50,7 @@ func TestScript(t *testing.T) {
 		Setup: scriptSetup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"repo": cmdRepo, "commit": cmdCommit, "mkfiles": cmdMkfiles, "oddfiles": cmdOddfiles, "cmpdir": cmdCmpdir, "inode": cmdInode, "sameinode": cmdSameInode,
-			"flip": cmdFlip, "exitcode": cmdExitcode, "fifo": cmdFifo, "touchback": cmdTouchback, "golden": cmdGolden, "sleep": cmdSleep, "glob": cmdGlob,
+			"flip": cmdFlip, "exitcode": cmdExitcode, "fifo": cmdFifo, "touchback": cmdTouchback, "golden": cmdGolden, "sleep": cmdSleep, "glob": cmdGlob, "webserver": cmdWebserver,
 			"s3server": s3.cmdServer, "s3requests": cmdS3Requests, "s3wait": cmdS3Wait, "s3bytes": cmdS3Bytes,
 		},
 		Condition: scriptCondition,
@@ -257,6 +259,14 @@ func cmdExitcode(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("%v: exit code %d, not %s", args[1:], code, args[0])
 	}
+}
+
+// webserver DIR serves a directory, and sets $WEB to its URL.
+func cmdWebserver(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "webserver DIR")
+	s := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(s.Close)
+	ts.Setenv("WEB", s.URL)
 }
 
 // fifo FILE makes a named pipe.
