@@ -146,7 +146,9 @@ type removing struct {
 	s    *survey
 	gone *confirming   // of a dataset that the cache does not keep
 	root *durable.Root // of the directory that the dataset is in
-	dirs []string      // open ones, each in the one before: to be removed when all in them is done
+	dirs []string      // entered ones, each in the one before: to be removed when all in them is done
+	at   *durable.Root // of the directory in which something was removed last; nil: none
+	dir  string        // its name
 	bad  bool
 }
 
@@ -322,6 +324,7 @@ func (d *removing) delete(ctx context.Context) (err error) {
 		return d.take(ctx, it)
 	})
 	d.leave("")
+	d.close()
 	if err == nil && !d.bad && d.s.v != nil && d.s.v.Form == index.FormDir {
 		removeDir(d.root, path.Base(d.t.Dataset))
 	}
@@ -362,14 +365,7 @@ func (d *removing) take(ctx context.Context, it *item) error {
 }
 
 func (d *removing) remove(it *item) error {
-	name := path.Join(path.Base(d.t.Dataset), strings.TrimSuffix(it.path, "/"))
-	info, err := d.root.Lstat(name)
-	if err == nil && it.w.Kind != index.Dir && !unchanged(scan.StatOf(info), it.stat) {
-		err = fmt.Errorf("%w: it changed just now", ErrRefused)
-	}
-	if err == nil {
-		err = d.root.Remove(name)
-	}
+	err := d.unlink(path.Join(path.Base(d.t.Dataset), strings.TrimSuffix(it.path, "/")), it)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -385,6 +381,44 @@ func (d *removing) remove(it *item) error {
 	return nil
 }
 
+func (d *removing) unlink(name string, it *item) error {
+	dir, err := d.open(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	info, err := dir.Lstat(path.Base(name))
+	if err == nil && it.w.Kind != index.Dir && !unchanged(scan.StatOf(info), it.stat) {
+		err = fmt.Errorf("%w: it changed just now", ErrRefused)
+	}
+	if err != nil {
+		return err
+	}
+	return dir.Remove(path.Base(name))
+}
+
+// open opens a directory, and keeps it open: the files of one follow each other.
+func (d *removing) open(dir string) (*durable.Root, error) {
+	if dir == "." {
+		return d.root, nil
+	}
+	if d.at != nil && d.dir == dir {
+		return d.at, nil
+	}
+	d.close()
+	at, err := d.root.Sub(dir)
+	if err == nil {
+		d.at, d.dir = at, dir
+	}
+	return at, err
+}
+
+func (d *removing) close() {
+	if d.at != nil {
+		d.at.Close()
+		d.at = nil
+	}
+}
+
 // enter leaves the directories that the path is not in, for what is in one stands together, and notes those that it is in.
 func (d *removing) enter(p string) {
 	d.leave(p)
@@ -398,6 +432,7 @@ func (d *removing) enter(p string) {
 // leave removes the directories that the path is not in, the deepest first; one stays where something is left in it.
 func (d *removing) leave(p string) {
 	for n := len(d.dirs) - 1; n >= 0 && (p == "" || !under(p, d.dirs[n])); n-- {
+		d.close()
 		removeDir(d.root, path.Join(path.Base(d.t.Dataset), d.dirs[n]))
 		d.dirs = d.dirs[:n]
 	}
