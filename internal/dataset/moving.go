@@ -31,7 +31,7 @@ type moving struct {
 func (m *moving) steps() []step {
 	return []step{
 		{"write .gitignore", func() error { return m.r.ignoreInGit(m.to) }},
-		{"move the data", m.data},
+		{"move the data", func() error { return m.r.moveName(m.from, m.to) }},
 		{"move the manifest", func() error { return m.r.moveName(m.from+ManifestSuffix, m.to+ManifestSuffix) }},
 		{"write the configuration", m.config},
 		{"write the index", m.index},
@@ -48,10 +48,7 @@ type step struct {
 func (m *moving) run() error {
 	for _, s := range m.steps() {
 		if err := s.do(); err != nil {
-			if uerr := m.undo(); uerr != nil {
-				err = errors.Join(err, uerr)
-			}
-			return fmt.Errorf("move %s to %s: %s: %w", m.from, m.to, s.name, err)
+			return fmt.Errorf("move %s to %s: %s: %w", m.from, m.to, s.name, errors.Join(err, m.undo()))
 		}
 	}
 	return m.r.removeDurably(m.r.movePath())
@@ -91,8 +88,6 @@ func (r *Repo) removeSecond(from, to string) error {
 	return r.removeDurably(r.abs(to))
 }
 
-func (m *moving) data() error { return m.r.moveName(m.from, m.to) }
-
 // errTaken says that something stands where a dataset is to go.
 var errTaken = errors.New("something is there already")
 
@@ -121,9 +116,11 @@ func (r *Repo) moveName(from, to string) error {
 		err = r.disk.SyncDir(filepath.Dir(dst))
 	}
 	if err == nil && info.Mode().IsRegular() {
-		err = r.disk.Remove(src)
+		if err = r.disk.Remove(src); errors.Is(err, fs.ErrNotExist) {
+			err = nil // it was renamed
+		}
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return err
 	}
 	return r.disk.SyncDir(filepath.Dir(src))
@@ -216,6 +213,20 @@ func (r *Repo) lockMove(ctx context.Context) (*durable.Lock, error) {
 	return r.disk.Lock(ctx, filepath.Join(dir, "move"), false)
 }
 
+// lockBoth locks both names of a dataset.
+func (r *Repo) lockBoth(ctx context.Context, m *moving) (unlock func(), err error) {
+	a, err := r.lock(ctx, m.from)
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.lock(ctx, m.to)
+	if err != nil {
+		a.Unlock()
+		return nil, err
+	}
+	return func() { b.Unlock(); a.Unlock() }, nil
+}
+
 const moveHead = "tarn 1 move\n"
 
 func (m *moving) begin() error {
@@ -239,7 +250,7 @@ func (r *Repo) begun() (*moving, error) {
 	}
 	m, err := parseMove(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", r.movePath(), err)
+		return nil, &Hinted{fmt.Errorf("read %s: %w", r.movePath(), err), "rm " + r.movePath()}
 	}
 	m.r = r
 	return m, nil
@@ -265,6 +276,9 @@ func parseMove(text string) (*moving, error) {
 		}
 		*f.path = p
 	}
+	if under(m.to, m.from) {
+		return nil, errMoveFile
+	}
 	return m, nil
 }
 
@@ -279,10 +293,20 @@ func (r *Repo) finishMove(ctx context.Context) error {
 		return err
 	}
 	defer lock.Unlock()
+	return r.finishBegun(ctx)
+}
+
+// finishBegun is finishMove with the lock held. It waits for those who work on the two names.
+func (r *Repo) finishBegun(ctx context.Context) error {
 	m, err := r.begun()
 	if m == nil || err != nil {
 		return err
 	}
+	unlock, err := r.lockBoth(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := m.run(); err != nil {
 		if r.stuck, _ = r.begun(); r.stuck != nil {
 			r.stuckBy = err

@@ -32,6 +32,9 @@ func (r *Repo) Move(ctx context.Context, src, dst string) (*Moved, error) {
 		return nil, err
 	}
 	defer moves.Unlock()
+	if err := r.finishBegun(ctx); err != nil { // what came to a stop since the repository was opened
+		return nil, err
+	}
 	if r.stuck != nil {
 		return nil, r.stuckBy
 	}
@@ -48,13 +51,11 @@ func (r *Repo) Move(ctx context.Context, src, dst string) (*Moved, error) {
 	case under(m.to, m.from):
 		return nil, fmt.Errorf("%w: %s can't go into itself", ErrUsage, src)
 	}
-	for _, name := range []string{m.from, m.to} {
-		lock, err := r.lock(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		defer lock.Unlock()
+	unlock, err := r.lockBoth(ctx, m)
+	if err != nil {
+		return nil, err
 	}
+	defer unlock()
 	if err := r.checkMove(ctx, m, src); err != nil {
 		return nil, err
 	}
@@ -115,11 +116,11 @@ func (m *moving) explain(err error) error {
 	case m.r.isManifest(m.from) && m.untouched():
 		return err
 	}
-	return &Hinted{err, "tarn status, which finishes it once it can"}
+	return &Hinted{err, "tarn status"}
 }
 
 func (m *moving) otherDisk(err error) error {
-	return &Hinted{err, fmt.Sprintf("cp -a %s %s && tarn add %s, then commit and tarn rm --delete %s", m.from, m.to, m.to, m.from)}
+	return &Hinted{err, fmt.Sprintf("cp -a %s %s && tarn add %s && tarn rm --delete %s", m.from, m.to, m.to, m.from)}
 }
 
 // knows says that the index vouches for the dataset's one file as it is now.
