@@ -218,7 +218,11 @@ func (f *fetch) leaves(ctx context.Context, w wanted) error {
 	src := &pageSource{r: f.r, remote: func(ctx context.Context) (*conn, error) {
 		return f.r.connectFor(ctx, w.Dataset, f.o.Remote, false)
 	}}
-	for l, err := range leaves(ctx, w.version, src, w.Prefix) {
+	var pages index.Source = src
+	if w.Prefix == "" {
+		pages = f.r.pagesAhead(src, w.version)
+	}
+	for l, err := range leaves(ctx, w.version, pages, w.Prefix) {
 		if err == nil {
 			err = f.leaf(ctx, w, l)
 		}

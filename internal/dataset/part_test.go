@@ -1,13 +1,17 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"tarn/store/blob"
 	"tarn/store/blob/wrap"
@@ -135,4 +139,65 @@ func TestPartBelowEmpty(t *testing.T) {
 	if got := readTree(t, filepath.Join(repo, "data")); got["p"] != "d" || len(got) != 2 {
 		t.Errorf("%v", got)
 	}
+}
+
+// TestPagesAhead: the pages of a large dataset are asked for several at once, each once, also where the remote has none of them.
+func TestPagesAhead(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	top := s.path("top")
+	raw := s.bigPushed(top, bigTree())
+	v, err := parseVersion(raw)
+	must(t, err)
+	for _, gone := range []bool{false, true} {
+		clone := filepath.Join(top, fmt.Sprint("clone", gone))
+		s.git(top, "clone", "-q", "repo", clone)
+		asked := map[string]int{}
+		var mu sync.Mutex
+		var now, most int
+		err := s.with(clone, Options{wrapBucket: func(b blob.Bucket) blob.Bucket {
+			return slowPages{b, func(key string) {
+				mu.Lock()
+				defer mu.Unlock()
+				asked[key]++
+				now++
+				most = max(most, now)
+			}, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				now--
+			}, gone}
+		}}, fetchAll)
+		if (err != nil) != gone {
+			t.Errorf("gone %v: %v", gone, err)
+		}
+		if len(asked) != len(v.Pages) || most < 2 {
+			t.Errorf("gone %v: %d pages of %d asked for, %d at once", gone, len(asked), len(v.Pages), most)
+		}
+		for key, n := range asked {
+			if n != 1 {
+				t.Errorf("gone %v: %s was asked for %d times", gone, key, n)
+			}
+		}
+	}
+}
+
+// slowPages hears of gets of pages.
+type slowPages struct {
+	blob.Bucket
+	begin func(string)
+	end   func()
+	gone  bool
+}
+
+func (s slowPages) Get(ctx context.Context, key string, off, n int64) (io.ReadCloser, blob.Info, error) {
+	if strings.HasPrefix(key, "page/") {
+		s.begin(key)
+		defer s.end()
+		time.Sleep(10 * time.Millisecond)
+		if s.gone {
+			return nil, blob.Info{}, fmt.Errorf("get %s: %w", key, blob.ErrNotFound)
+		}
+	}
+	return s.Bucket.Get(ctx, key, off, n)
 }

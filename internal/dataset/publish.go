@@ -429,37 +429,6 @@ func (v *published) root() *remote.Object {
 	return &remote.Object{Kind: remote.KindRoot, Subject: v.raw, Packs: newPackTable(refs).refs}
 }
 
-// pages publishes the pages of a version that are not on the remote, children first, then its root. again says that another client was first with other
-// locations: they are learned, and the next round relies on them.
-func (p *push) pages(ctx context.Context, v *published, missing *remote.Missing) (again bool, err error) {
-	for _, d := range slices.Concat(v.pages, v.uppers) {
-		kind, ok := v.kinds[d]
-		if !ok {
-			kind = remote.KindPage
-		}
-		o, ok := p.c.ledger.Object(kind, d)
-		if !ok {
-			return true, p.c.ledger.Forget(nil, map[digest.Digest]bool{d: true})
-		}
-		more, err := p.object(ctx, o, missing.Pages[d])
-		again = again || more
-		if err != nil {
-			return again, err
-		}
-	}
-	if again {
-		return true, nil
-	}
-	o := v.root()
-	if len(v.Pages) == 0 {
-		var ok bool
-		if o, ok = p.c.ledger.Object(remote.KindRoot, v.id); !ok {
-			return true, nil
-		}
-	}
-	return p.object(ctx, o, missing.Roots[v.id])
-}
-
 // object publishes one root or page. What is there already counts, unless it is known to be broken or this run built it without having seen it.
 func (p *push) object(ctx context.Context, o *remote.Object, missing bool) (again bool, err error) {
 	d := o.Digest()
@@ -467,9 +436,9 @@ func (p *push) object(ctx context.Context, o *remote.Object, missing bool) (agai
 	switch {
 	case missing:
 		err = p.c.rem.WriteObject(ctx, o, "")
-	case p.heal[d] || !inline:
+	case p.broken(d) || !inline:
 		return false, p.replace(ctx, o)
-	case !p.built[d]:
+	case !p.made(d):
 		return false, nil
 	default:
 		err = blob.ErrPrecondition // it came while this run built its own
@@ -479,6 +448,8 @@ func (p *push) object(ctx context.Context, o *remote.Object, missing bool) (agai
 	}
 	there, _, err := p.c.rem.ReadObject(ctx, o.Kind, d)
 	if errors.Is(err, remote.ErrObject) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.heal[d] = true
 		return true, nil
 	}
@@ -488,7 +459,9 @@ func (p *push) object(ctx context.Context, o *remote.Object, missing bool) (agai
 	if !inline {
 		return false, p.replace(ctx, o)
 	}
+	p.mu.Lock()
 	delete(p.built, d)
+	p.mu.Unlock()
 	if err := p.c.ledger.Forget(nil, map[digest.Digest]bool{d: true}); err != nil {
 		return false, err
 	}

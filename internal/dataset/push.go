@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"tarn/index"
@@ -157,6 +158,7 @@ type push struct {
 	work  *workSource            // of the blobs, while they go up
 	heal  map[digest.Digest]bool // roots and pages that are broken on the remote, or refer to packs that are gone
 	built map[digest.Digest]bool // made by this run, without having seen them on the remote
+	mu    sync.Mutex             // of heal and built, while pages are published
 }
 
 // published is a version whose blobs are on the remote, with all that it needs there.
