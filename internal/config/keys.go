@@ -58,6 +58,7 @@ var keys = []Key{
 	{Section: "remote", Sub: "NAME", Name: "kmsKey", Help: "key of the server's encryption"},
 	{Section: "remote", Sub: "NAME", Name: "storageClass", Help: "storage class of packs"},
 	{Section: "remote", Sub: "NAME", Name: "checksum", Kind: Enum, Values: []string{"crc64nvme", "md5", "none"}, Help: "checksum that uploads carry"},
+	{Section: "remote", Sub: "NAME", Name: "conditions", Kind: Bool, Help: "false: the server has no conditional writes"},
 	{Section: "remote", Sub: "NAME", Name: "anonymous", Kind: Bool, Help: "true: requests are not signed"},
 	{Section: "dataset", Sub: "PATH", Name: "remote", Help: "the dataset's remote, where it is not the default"},
 	{Section: "dataset", Sub: "PATH", Name: "cache", Kind: Bool, Help: "false: the cache does not keep the dataset's bytes"},

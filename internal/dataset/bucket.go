@@ -87,7 +87,7 @@ func (r *Repo) s3Options(raw string, get func(key string) string) (o s3.Options,
 	}
 	o = s3.Options{
 		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Endpoint: get("endpoint"), Region: get("region"), Style: get("style"), Encrypt: get("sse"), KMSKey: get("kmsKey"),
-		StorageClass: get("storageClass"), Checksum: get("checksum"), CacheControl: cacheControl, Pace: r.rates().up.Wait, Stall: r.o.stall,
+		StorageClass: get("storageClass"), Checksum: get("checksum"), NoConditions: isFalse(get("conditions")), CacheControl: cacheControl, Pace: r.rates().up.Wait, Stall: r.o.stall,
 	}
 	if o.KMSKey != "" && o.Encrypt == "" {
 		o.Encrypt = s3.EncryptKMS
@@ -121,6 +121,14 @@ func firstOf(a, b string) string {
 func isTrue(value string) bool {
 	switch strings.ToLower(value) {
 	case "true", "yes", "on", "1":
+		return true
+	}
+	return false
+}
+
+func isFalse(value string) bool {
+	switch strings.ToLower(value) {
+	case "false", "no", "off", "0":
 		return true
 	}
 	return false

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"tarn/index/vcs"
+	"tarn/store/blob"
 	"tarn/store/cache"
 	"tarn/store/digest"
 	"tarn/store/remote"
@@ -112,7 +113,11 @@ func onRemote(name string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("remote %s: %w", name, err)
+	err = fmt.Errorf("remote %s: %w", name, err)
+	if errors.Is(err, blob.ErrUnsupported) {
+		return &Hinted{err, "tarn remote check " + name}
+	}
+	return err
 }
 
 // page brings a page of a manifest from the remote into the cache, and remembers where its entries are.

@@ -130,7 +130,7 @@ func (c *checker) run(ctx context.Context) error {
 		return err
 	}
 	list := c.add("list", c.list(ctx, 0), "objects are listed in order, with their times", "push can't tell what was pushed before, and nothing can be cleaned up; pull works")
-	if !c.add("write", c.write(ctx), "one PUT of 256 KiB", "it can be pulled from, and not pushed to") {
+	if err := c.write(ctx); !c.add("write", err, "one PUT of 256 KiB", cantWrite(err)) {
 		c.skip("needs writing", "read back", "ranges", "list after", "overwrite", "if-none-match", "if-match", "race", "checksum", "clock", "delete")
 		return ctx.Err()
 	}
@@ -145,6 +145,14 @@ func (c *checker) run(ctx context.Context) error {
 	c.clock(ctx)
 	c.add("delete", c.remove(ctx, list), "nothing is left", "the marks of pushes in progress stay, and keep gc from freeing space")
 	return ctx.Err()
+}
+
+func cantWrite(err error) string {
+	const so = "it can be pulled from, and not pushed to"
+	if errors.Is(err, blob.ErrRejected) || errors.Is(err, blob.ErrUnsupported) {
+		return so + "; if it is the checksum that it does not know, checksum = md5 may help"
+	}
+	return so
 }
 
 // read looks at tarn.json, which need not be there.
@@ -237,13 +245,17 @@ func (c *checker) overwrite(ctx context.Context) error {
 	return c.readBack(ctx, 0, -1)
 }
 
-const noConditions = "two pushes at once can undo what the other one wrote of where bytes are; push from one place at a time"
+const noConditions = "two pushes at once can undo what the other one wrote of where bytes are; set conditions = false, and push from one place at a time"
 
 func (c *checker) conditions(ctx context.Context) {
 	ok := c.add("if-none-match", c.refuses(ctx, blob.Condition{Absent: true}), "what is there is not overwritten", noConditions)
 	ok = c.add("if-match", c.matches(ctx), "only what was read is replaced", noConditions) && ok
 	if !ok {
 		c.skip("needs conditions", "race")
+		return
+	}
+	if b, ok := c.raw.(interface{ Conditional() bool }); ok && !b.Conditional() {
+		c.add("race", errors.New("conditions = false: tarn looks, and then writes"), "", noConditions)
 		return
 	}
 	err := c.race(ctx, c.key("race"), blob.Condition{Absent: true})

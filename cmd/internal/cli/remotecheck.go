@@ -30,6 +30,7 @@ func settingFlags(cmd *cobra.Command) func() []dataset.RemoteSetting {
 	path := f.Bool("path-style", false, "address the bucket as https://host/bucket")
 	virtual := f.Bool("virtual-style", false, "address the bucket as https://bucket.host")
 	anonymous := f.Bool("anonymous", false, "don't sign requests: public buckets")
+	unconditional := f.Bool("no-conditions", false, "the server has no conditional writes")
 	cmd.MarkFlagsMutuallyExclusive("path-style", "virtual-style")
 	cmd.MarkFlagsMutuallyExclusive("anonymous", "profile")
 	return func() (out []dataset.RemoteSetting) {
@@ -43,6 +44,9 @@ func settingFlags(cmd *cobra.Command) func() []dataset.RemoteSetting {
 			out = append(out, dataset.RemoteSetting{Key: "style", Value: "path"})
 		case *virtual:
 			out = append(out, dataset.RemoteSetting{Key: "style", Value: "virtual"})
+		}
+		if *unconditional {
+			out = append(out, dataset.RemoteSetting{Key: "conditions", Value: "false"})
 		}
 		if *anonymous {
 			out = append(out, dataset.RemoteSetting{Key: "anonymous", Value: "true"})

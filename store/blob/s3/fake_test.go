@@ -302,6 +302,41 @@ func TestExpiredKeysAreRenewed(t *testing.T) {
 	}
 }
 
+// TestNoConditions: a server that does not know conditions gets none, and who writes alone notices nothing.
+func TestNoConditions(t *testing.T) {
+	srv := s3test.Run(t, s3test.Versity)
+	srv.Proxy.Plan(func(_ int, r *http.Request) s3test.Harm {
+		if r.Header.Get("If-Match") != "" || r.Header.Get("If-None-Match") != "" {
+			return s3test.Harm{Status: http.StatusNotImplemented}
+		}
+		return s3test.Harm{}
+	})
+	put := func(b *s3.Bucket, body string, cond blob.Condition) (blob.Info, error) {
+		return b.Put(t.Context(), "a/x", []byte(body), cond)
+	}
+	with := open(t, srv, nil)
+	if _, err := put(with, "1", blob.Condition{Absent: true}); !errors.Is(err, blob.ErrUnsupported) || !with.Conditional() {
+		t.Errorf("with conditions: %v", err)
+	}
+	b := open(t, srv, func(o *s3.Options) { o.NoConditions = true })
+	if _, err := put(b, "1", blob.Condition{Match: "0"}); !errors.Is(err, blob.ErrPrecondition) || b.Conditional() {
+		t.Errorf("match of nothing: %v", err)
+	}
+	first, err := put(b, "1", blob.Condition{Absent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(b, "2", blob.Condition{Absent: true}); !errors.Is(err, blob.ErrPrecondition) {
+		t.Errorf("absent, and it is there: %v", err)
+	}
+	if _, err := put(b, "2", blob.Condition{Match: first.ETag}); err != nil {
+		t.Errorf("match: %v", err)
+	}
+	if _, err := put(b, "3", blob.Condition{Match: first.ETag}); !errors.Is(err, blob.ErrPrecondition) {
+		t.Errorf("match of an old one: %v", err)
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for name, o := range map[string]s3.Options{
 		"no bucket": {}, "bucket": {Bucket: "A b"}, "endpoint": {Bucket: "data", Endpoint: "ftp://x"}, "endpoint with a path": {Bucket: "data", Endpoint: "https://x/y"},

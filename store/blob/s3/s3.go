@@ -59,6 +59,7 @@ type Options struct {
 	KMSKey       string // with EncryptKMS; empty: the account's own
 	StorageClass string // of objects of classFrom bytes or more
 	Checksum     string // ChecksumCRC64NVME, …; empty: that
+	NoConditions bool   // the server has no conditional writes: each is a look and then a write, which is right for one writer at a time
 	CacheControl func(key string) string
 	Credentials  credentials.Source                           // nil: anonymous
 	Pace         func(ctx context.Context, n int) (err error) // called for each n bytes of a body before they are sent; nil: as fast as it goes
@@ -207,6 +208,12 @@ func (b *Bucket) put(ctx context.Context, key string, body []byte, cond blob.Con
 	if b.o.CacheControl != nil {
 		o.CacheControl = b.o.CacheControl(key)
 	}
+	if b.o.NoConditions {
+		if err := b.holds(ctx, key, cond); err != nil {
+			return blob.Info{}, err
+		}
+		cond = blob.Condition{}
+	}
 	switch {
 	case cond.Absent:
 		o.SetMatchETagExcept("*")
@@ -219,6 +226,25 @@ func (b *Bucket) put(ctx context.Context, key string, body []byte, cond blob.Con
 	}
 	return blob.Info{Key: key, Size: int64(len(body)), ETag: up.ETag, Now: a.now()}, nil
 }
+
+// holds looks whether a condition holds now.
+func (b *Bucket) holds(ctx context.Context, key string, cond blob.Condition) error {
+	if cond == (blob.Condition{}) {
+		return nil
+	}
+	info, err := b.Stat(ctx, key)
+	there := err == nil
+	switch {
+	case err != nil && !errors.Is(err, blob.ErrNotFound):
+		return err
+	case cond.Absent && there, cond.Match != "" && (!there || info.ETag != cond.Match):
+		return blob.ErrPrecondition
+	}
+	return nil
+}
+
+// Conditional says that conditions are the server's business, so that of two writers one wins.
+func (b *Bucket) Conditional() bool { return !b.o.NoConditions }
 
 // sums are what a server can check a body against, as headers have them; empty: not sent.
 type sums struct{ crc64, md5, sha256 string }
