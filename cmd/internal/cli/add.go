@@ -71,7 +71,7 @@ dataset, here; --to-remote=false undoes it.`,
 		return err
 	})
 	cmd.Flags().BoolVarP(&o.Update, "update", "u", false, "every tracked dataset that changed")
-	cmd.Flags().BoolVarP(&o.Force, "force", "f", false, "also where the manifest moved on since the last checkout")
+	cmd.Flags().BoolVarP(&o.Force, "force", "f", false, "also where the manifest moved on meanwhile")
 	toRemote.flag(cmd, "to-remote", "the bytes go to the remote only")
 	a.selectionFlags(cmd, nil, &o.Remote)
 	return cmd
