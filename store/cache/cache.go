@@ -7,7 +7,7 @@
 //	pack/ab/abcd…   local packs of smaller blobs, not compressed, about 64 MiB each
 //	pack-index/     tables of what is in the packs; made again from them where they lack
 //	verified/       tables of own objects that need not be read again before they are linked
-//	corrupt/        own objects and marks of blobs whose bytes were wrong: never served, never deleted
+//	corrupt/        own objects and marks of blobs whose bytes were wrong: never served; a mark goes with its pack
 //	repo/           the repositories that use it, see Options.Repository
 //	tmp/            temp files
 //	lock            see Cache.Lock
