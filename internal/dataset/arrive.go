@@ -47,6 +47,23 @@ func (a *arrivals) AddVerified(want digest.Digest, size int64, r io.Reader) erro
 	return nil
 }
 
+// AddResumed implements transfer.Resumer, as far as the sink can.
+func (a *arrivals) AddResumed(want digest.Digest, size int64, n int, piece func(int) (digest.Digest, int64), rest func(int) io.Reader) error {
+	keeper, ok := a.dst.(transfer.Resumer)
+	if !ok {
+		return a.AddVerified(want, size, rest(0))
+	}
+	return keeper.AddResumed(want, size, n, piece, func(from int) io.Reader {
+		var there int64
+		for i := range from {
+			_, raw := piece(i)
+			there += raw
+		}
+		a.report.Add(0, there)
+		return &toldReader{rest(from), a.report}
+	})
+}
+
 func (a *arrivals) due(size int64) bool {
 	if a.flush == nil {
 		return false

@@ -183,3 +183,30 @@ func (f *File) Abort() {
 	f.f.Close()
 	_ = f.disk.Remove(f.path) // it is recognised as garbage later
 }
+
+// Leave closes the file and lets it stand under its temporary name, for Adopt of a later run.
+func (f *File) Leave() error {
+	if f.done {
+		return nil
+	}
+	f.done = true
+	return f.f.Close()
+}
+
+// Adopt opens a temp file that an earlier run left, as if this one had made it; writing goes on at its start. The caller sees to it that nobody else has it.
+func (d *Disk) Adopt(path string) (*File, error) {
+	path = abs(path)
+	if info, err := os.Lstat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() || !IsTemp(filepath.Base(path)) {
+		return nil, &fs.PathError{Op: "adopt", Path: path, Err: ErrNotRegular}
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|openNonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &File{temp: temp{disk: d, f: f, path: path, mode: noMode}}, nil
+}
+
+// noMode is one that a file can't have, so that a commit sets the one that it wants.
+const noMode = fs.FileMode(fs.ModeIrregular)

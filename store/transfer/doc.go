@@ -28,6 +28,12 @@ type Sink interface {
 	AddVerified(want digest.Digest, size int64, r io.Reader) error
 }
 
+// Resumer is a Sink that keeps what it has of a large object where its reader fails, and reads only the rest the next time: piece gives digest and
+// size of piece i of n, rest the bytes from a piece on. rest is called once.
+type Resumer interface {
+	AddResumed(want digest.Digest, size int64, n int, piece func(i int) (digest.Digest, int64), rest func(from int) io.Reader) error
+}
+
 // Known is what is thought to be on the remote already; remote.Ledger is one.
 type Known interface {
 	Locate(d digest.Digest) (remote.Place, bool)
@@ -44,5 +50,6 @@ const (
 	packMost   = 17 << 20  // of a pack in memory
 	packTarget = 16 << 20  // a pack is closed once it has this
 	gapMost    = 256 << 10 // a smaller gap between two wanted ranges is read and dropped, for a request costs more
+	resumeFrom = 64 << 20  // a file of this size or more is kept in part, if the sink can
 	rangeMost  = 16 << 20  // a range request asks for no more than about this
 )

@@ -18,11 +18,21 @@ const (
 func (d *download) large(ctx context.Context, i int) {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &d.wants[i]
-	r := &aheadReader{ctx: ctx, d: d, left: w.Pieces}
+	r := &aheadReader{ctx: ctx, d: d}
 	defer r.running.Wait()
 	defer cancel()
-	r.fill()
-	d.finish(i, d.dst.AddVerified(w.Digest, w.Size, r))
+	from := func(n int) io.Reader {
+		r.left = w.Pieces[n:]
+		r.fill()
+		return r
+	}
+	if keeper, ok := d.dst.(Resumer); ok && w.Size >= resumeFrom {
+		d.finish(i, keeper.AddResumed(w.Digest, w.Size, len(w.Pieces), func(n int) (digest.Digest, int64) {
+			return w.Pieces[n].Digest, int64(w.Pieces[n].Raw)
+		}, from))
+		return
+	}
+	d.finish(i, d.dst.AddVerified(w.Digest, w.Size, from(0)))
 }
 
 // Reader gives the bytes of pieces, in order.
