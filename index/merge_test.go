@@ -19,7 +19,6 @@ import (
 type model struct {
 	base, ours, theirs map[string]Entry
 	doubt              map[string]bool
-	related            bool
 }
 
 func byPath(list []Entry) map[string]Entry {

@@ -281,7 +281,6 @@ func TestSharedCacheReadOnly(t *testing.T) {
 	owner.run(hub, "tarn", "push")
 	owner.run(top, "chmod", "-R", "a+rX", hub, filepath.Join(top, "remote"))
 	readOnly(t, shared)
-	before := stats(t, shared)
 
 	reader.run(top, "git", "clone", "-q", "--no-local", hub, repo)
 	reader.use(repo, shared)
@@ -304,7 +303,7 @@ func TestSharedCacheReadOnly(t *testing.T) {
 	owner.run(hub, "tarn", "add", "data/0")
 	owner.run(top, "chmod", "-R", "a+rX", hub, filepath.Join(top, "remote"))
 	readOnly(t, shared)
-	before = stats(t, shared)
+	before := stats(t, shared)
 	check(t, os.Remove(filepath.Join(repo, "data", "0", "new")))
 	reader.run(repo, "git", "pull", "-q")
 	reader.fails(repo, "the cache can only be read", "tarn", "pull")
@@ -408,6 +407,7 @@ func TestSharedCacheGroup(t *testing.T) {
 	users[1].run(filepath.Join(top, "c"), "tarn", "checkout")
 	sameTrees(t, filepath.Join(top, "c", "data"), filepath.Join(top, "r0", "data"))
 	check(t, filepath.WalkDir(shared, func(p string, e fs.DirEntry, err error) error {
+		check(t, err)
 		info, err := e.Info()
 		check(t, err)
 		want := fs.FileMode(0o444)
