@@ -1,0 +1,172 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tarn/internal/check/cell"
+	"tarn/internal/check/contract"
+	"tarn/internal/check/table"
+)
+
+// aggregate is a check that needs a summary of a column.
+type aggregate struct {
+	*state
+	slot   int
+	column int
+	aggState
+}
+
+// aggState is a summary: the newest moment, or how often each class is there.
+type aggState struct {
+	most    int
+	any     bool
+	newest  int64 // ns or days
+	classes map[string]int64
+	over    bool // there are more classes than can be counted
+}
+
+// maxClasses is how many classes a column may have.
+const maxClasses = 100_000
+
+func (a *aggState) merge(o *aggState) {
+	if o.any && (!a.any || o.newest > a.newest) {
+		a.newest, a.any = o.newest, true
+	}
+	for k, n := range o.classes {
+		a.class(k, n)
+	}
+	a.over = a.over || o.over
+}
+
+func (a *aggState) class(k string, n int64) {
+	if a.classes == nil {
+		a.classes = map[string]int64{}
+	}
+	if _, ok := a.classes[k]; !ok && len(a.classes) >= maxClasses {
+		a.over = true
+		return
+	}
+	a.classes[k] += n
+}
+
+// aggregate sums up a batch.
+func (w *worker) aggregate(i int, b *table.Batch) {
+	a, st := w.p.aggs[i], &w.aggs[i]
+	col := w.column(b, a.column)
+	if col == nil {
+		return
+	}
+	ru := w.p.columns[a.column]
+	if st.classes == nil {
+		st.classes = map[string]int64{}
+	}
+	for r := range b.Rows {
+		v, n, ok := w.read(ru, col, r)
+		switch {
+		case !ok:
+		case a.Kind == contract.Freshness:
+			if !st.any || n.Int > st.newest {
+				st.any, st.newest = true, n.Int
+			}
+		default:
+			if _, known := st.classes[string(v)]; known {
+				st.classes[string(v)]++
+			} else {
+				st.class(string(v), 1)
+			}
+		}
+	}
+}
+
+// read is a value's text and what it compares as; ok is false for a null and for one that is not of the type.
+func (w *worker) read(ru *rule, col *table.Column, r int) (v []byte, n cell.Value, ok bool) {
+	if col.IsAbsent(r) {
+		return nil, n, false
+	}
+	if col.Kind == table.Text {
+		v = col.Text(r)
+		if col.IsMissing(r) || len(v) == 0 && ru.emptyNil || ru.isMissing(v) {
+			return nil, n, false
+		}
+		n, ok = ru.Spec.Parse(v)
+		return v, n, ok
+	}
+	kind := col.Kind
+	if kind == table.Mixed {
+		kind = col.KindAt(r)
+	}
+	v, w.lit = literal(col, kind, r, w.lit)
+	n, ok = fits(ru, col, kind, r, v)
+	return v, n, ok
+}
+
+// judge decides once all rows were seen.
+func (a *aggregate) judge(now time.Time) {
+	if a.skipped != "" {
+		return
+	}
+	if a.Kind == contract.Freshness {
+		a.fresh(now)
+		return
+	}
+	a.balanced()
+}
+
+func (a *aggregate) fresh(now time.Time) {
+	a.judged = true
+	if !a.any {
+		a.count, a.note = 1, "there is no value"
+		return
+	}
+	newest := time.Unix(0, a.newest).UTC()
+	if a.state.Object.Column(a.Columns[0]).Spec.Type == cell.Date { // a date lasts until its end
+		newest = time.Unix((a.newest+1)*86400, 0).UTC()
+	}
+	age := now.Sub(newest)
+	a.passed = age <= a.Custom.Age
+	a.note = "the newest is from " + newest.Format(time.RFC3339)
+	if !a.passed {
+		a.count = 1
+		a.note += fmt.Sprintf(", %s old", age.Round(time.Second))
+	}
+}
+
+func (a *aggregate) balanced() {
+	a.judged = true
+	if a.over {
+		a.broke("the column %s has more than %d classes", a.Columns[0], maxClasses)
+		return
+	}
+	names := make([]string, 0, len(a.classes))
+	var sum, least, largest int64
+	for k, n := range a.classes {
+		names = append(names, k)
+		if sum += n; n > largest {
+			largest = n
+		}
+		if least == 0 || n < least {
+			least = n
+		}
+	}
+	if sum == 0 {
+		a.count, a.note = 1, "there is no value"
+		return
+	}
+	slices.Sort(names)
+	c := &a.Custom
+	for _, k := range names {
+		share := float64(a.classes[k]) / float64(sum)
+		if c.MinShare > 0 && share < c.MinShare || c.MaxShare > 0 && share > c.MaxShare {
+			a.state.count++
+			a.keep(example{file: -1, column: a.Columns[0], value: show([]byte(k)), note: fmt.Sprintf("its share is %.4g (%d of %d)", share, a.classes[k], sum)})
+		}
+	}
+	if ratio := float64(largest) / float64(least); c.MaxRatio > 0 && ratio > c.MaxRatio {
+		a.state.count++
+		a.keep(example{file: -1, column: a.Columns[0], note: fmt.Sprintf("the largest class is %.4g times the smallest (%d, %d)", ratio, largest, least)})
+	}
+	a.note = fmt.Sprintf("%d classes", len(names))
+	a.passed = a.state.count == 0
+}

@@ -1,0 +1,276 @@
+package cell
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// layout is how a date or time is written, where that is not the default.
+type layout struct {
+	any    bool
+	format string // of package time
+}
+
+// Prepare checks the options of s and makes it ready to parse. Its error names what is wrong.
+func (s *Spec) Prepare() error {
+	f := s.Format
+	if f == "default" {
+		f = ""
+	}
+	switch s.Type {
+	case String:
+		if f != "" && stringFormats[f] == nil {
+			return fmt.Errorf("unknown format %q of a string", f)
+		}
+	case Date, Time, Datetime:
+		if f == "" {
+			return nil
+		}
+		if f == "any" {
+			s.layout = &layout{any: true}
+			return nil
+		}
+		l, err := goLayout(f)
+		if err != nil {
+			return err
+		}
+		s.layout = &layout{format: l}
+	case Geopoint, Geojson, List, Duration, Integer, Number, Boolean, Year, YearMonth, Object, Array, Any:
+		if f != "" && s.Type != Integer && s.Type != Number {
+			return fmt.Errorf("unknown format %q of a %s", f, s.Type)
+		}
+	}
+	return nil
+}
+
+// strptime directives, and the words of Java's patterns that ODCS uses.
+var directives = map[byte]string{'Y': "2006", 'm': "01", 'd': "02", 'H': "15", 'M': "04", 'S': "05", 'y': "06", 'b': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
+	'I': "03", 'p': "PM", 'j': "002", 'Z': "MST", 'z': "-0700", 'f': "000000", '%': "%"}
+
+var javaWords = strings.NewReplacer("yyyy", "2006", "yy", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "dd", "02", "HH", "15", "hh", "03", "mm", "04", "ss", "05",
+	"SSSSSS", "000000", "SSS", "000", "XXX", "Z07:00", "xxx", "-07:00", "Z", "-0700", "'T'", "T", "'Z'", "Z", "a", "PM")
+
+var javaOnly = regexp.MustCompile(`^([yMdHhmsSXxZa' TZ:./,-])+$`)
+
+func goLayout(format string) (string, error) {
+	if !strings.Contains(format, "%") {
+		if !javaOnly.MatchString(format) || !strings.ContainsAny(format, "yMdHhms") {
+			return "", fmt.Errorf("unknown date format %q", format)
+		}
+		return javaWords.Replace(format), nil
+	}
+	var b strings.Builder
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			b.WriteByte(format[i])
+			continue
+		}
+		if i++; i == len(format) {
+			return "", fmt.Errorf("date format %q ends in %%", format)
+		}
+		d, ok := directives[format[i]]
+		if !ok {
+			return "", fmt.Errorf("date format %q: there is no %%%c", format, format[i])
+		}
+		b.WriteString(d)
+	}
+	return b.String(), nil
+}
+
+var anyLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02", "02.01.2006", "01/02/2006", "2006/01/02", "Jan 2, 2006", "2 Jan 2006", time.RFC1123Z, time.RFC1123, "15:04:05", "15:04"}
+
+const (
+	nsPerDay = 86400 * int64(time.Second)
+)
+
+// time reads a date (days since 1970), a time (ns since midnight), a datetime (ns since 1970, UTC), a year, or a month (since year 0).
+func (s *Spec) time(b []byte) (int64, bool) {
+	if s.layout != nil {
+		return s.laidOut(string(b))
+	}
+	switch s.Type {
+	case Date:
+		return ParseDate(b)
+	case Time:
+		return parseClock(b, true)
+	case Datetime:
+		return ParseDatetime(b)
+	case Year:
+		n, kind := ParseInt(b)
+		return n, kind == IsInt && n >= 0 && n <= 9999
+	}
+	if len(b) != 7 || b[4] != '-' {
+		return 0, false
+	}
+	y, ok1 := digits(b[:4])
+	m, ok2 := digits(b[5:])
+	return y*12 + m - 1, ok1 && ok2 && m >= 1 && m <= 12
+}
+
+func (s *Spec) laidOut(text string) (int64, bool) {
+	layouts := []string{s.layout.format}
+	if s.layout.any {
+		layouts = anyLayouts
+	}
+	for _, l := range layouts {
+		t, err := time.Parse(l, text)
+		if err != nil {
+			continue
+		}
+		switch s.Type {
+		case Date:
+			return floorDiv(t.Unix(), 86400), true
+		case Time:
+			return t.Sub(t.Truncate(24 * time.Hour)).Nanoseconds(), true
+		}
+		return t.UnixNano(), true
+	}
+	return 0, false
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+func digits(b []byte) (n int64, ok bool) {
+	for _, c := range b {
+		c -= '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	return n, len(b) > 0
+}
+
+// ParseDate reads YYYY-MM-DD, as days since 1970-01-01.
+func ParseDate(b []byte) (int64, bool) {
+	if len(b) != 10 || b[4] != '-' || b[7] != '-' {
+		return 0, false
+	}
+	y, ok1 := digits(b[:4])
+	m, ok2 := digits(b[5:7])
+	d, ok3 := digits(b[8:])
+	if !ok1 || !ok2 || !ok3 || y < 1 || m < 1 || m > 12 || d < 1 || d > daysIn(y, m) {
+		return 0, false
+	}
+	return civil(y, m, d), true
+}
+
+func daysIn(y, m int64) int64 {
+	switch m {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
+}
+
+// civil is the number of days from 1970-01-01 (Howard Hinnant, days_from_civil).
+func civil(y, m, d int64) int64 {
+	if m <= 2 {
+		y--
+		m += 12
+	}
+	era := y / 400
+	yoe := y - era*400
+	doy := (153*(m-3)+2)/5 + d - 1
+	return era*146097 + yoe*365 + yoe/4 - yoe/100 + doy - 719468
+}
+
+// ParseDatetime reads a date, "T" or a space, a time, as ns since 1970-01-01 in UTC; without a zone it counts as UTC.
+func ParseDatetime(b []byte) (int64, bool) {
+	if len(b) < 16 || b[10] != 'T' && b[10] != ' ' {
+		return 0, false
+	}
+	day, ok := ParseDate(b[:10])
+	if !ok {
+		return 0, false
+	}
+	ns, ok := parseClock(b[11:], true)
+	return day*nsPerDay + ns, ok
+}
+
+// parseClock reads HH:MM[:SS[.f]] and, where zone is set, Z or ±HH:MM, which is taken off.
+func parseClock(b []byte, zone bool) (int64, bool) {
+	if len(b) < 5 || b[2] != ':' {
+		return 0, false
+	}
+	h, ok1 := digits(b[:2])
+	m, ok2 := digits(b[3:5])
+	if !ok1 || !ok2 || h > 23 || m > 59 {
+		return 0, false
+	}
+	ns := (h*60 + m) * int64(time.Minute)
+	b = b[5:]
+	if len(b) >= 3 && b[0] == ':' {
+		s, ok := digits(b[1:3])
+		if !ok || s > 59 {
+			return 0, false
+		}
+		ns, b = ns+s*int64(time.Second), b[3:]
+		if len(b) > 1 && (b[0] == '.' || b[0] == ',') {
+			frac, rest, ok := fraction(b[1:])
+			if !ok {
+				return 0, false
+			}
+			ns, b = ns+frac, rest
+		}
+	}
+	if len(b) == 0 {
+		return ns, true
+	}
+	off, ok := parseZone(b)
+	return ns - off, ok && zone
+}
+
+func fraction(b []byte) (ns int64, rest []byte, ok bool) {
+	i, unit := 0, int64(100_000_000)
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		ns += int64(b[i]-'0') * unit
+		unit /= 10
+	}
+	return ns, b[i:], i > 0
+}
+
+func parseZone(b []byte) (ns int64, ok bool) {
+	if len(b) == 1 && b[0] == 'Z' {
+		return 0, true
+	}
+	if b[0] != '+' && b[0] != '-' {
+		return 0, false
+	}
+	sign := int64(1)
+	if b[0] == '-' {
+		sign = -1
+	}
+	b = b[1:]
+	if len(b) == 5 && b[2] == ':' {
+		b = append(append(make([]byte, 0, 4), b[:2]...), b[3:]...)
+	}
+	if len(b) != 4 && len(b) != 2 {
+		return 0, false
+	}
+	h, ok1 := digits(b[:2])
+	m, ok2 := int64(0), true
+	if len(b) == 4 {
+		m, ok2 = digits(b[2:])
+	}
+	return sign * (h*60 + m) * int64(time.Minute), ok1 && ok2 && h < 24 && m < 60
+}
+
+var duration = regexp.MustCompile(`^[+-]?P(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?(T(\d+(\.\d+)?H)?(\d+(\.\d+)?M)?(\d+(\.\d+)?S)?)?$`)
+
+func isDuration(s string) bool {
+	return duration.MatchString(s) && s[len(s)-1] != 'P' && s[len(s)-1] != 'T'
+}

@@ -1,0 +1,399 @@
+package check
+
+import (
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"tarn/internal/check/cell"
+	"tarn/internal/check/contract"
+	"tarn/internal/check/table"
+)
+
+// rule is all that is checked of single values of a column.
+type rule struct {
+	*contract.Column
+	index  int // of the column in the contract
+	checks []cellCheck
+
+	missing  []string // texts that stand for null, but for ""
+	emptyNil bool     // "" stands for null
+	nullSlow bool     // a null has to be looked at
+	// Values that are surely right, so that the loops need not ask each check.
+	lo, hi   int64
+	flo, fhi float64
+	more     bool // and the checks that these bounds don't cover
+}
+
+// cellCheck is a check of single values.
+type cellCheck struct {
+	*state
+	slot   int
+	set    map[string]bool     // of Values
+	values map[cell.Value]bool // the same, of an ordered type
+	kind   contract.Kind
+}
+
+func newRule(o *object, c *contract.Column, index int) *rule {
+	ru := &rule{Column: c, index: index}
+	missing := o.Missing
+	if c.Missing != nil {
+		missing = c.Missing
+	}
+	for _, m := range missing {
+		if m == "" {
+			ru.emptyNil = true
+		} else {
+			ru.missing = append(ru.missing, m)
+		}
+	}
+	return ru
+}
+
+func (ru *rule) add(s *state, slot int) {
+	c := cellCheck{state: s, slot: slot, kind: s.Kind}
+	if s.Values != nil {
+		c.set = map[string]bool{}
+		for _, v := range s.Values {
+			c.set[v] = true
+			if n, ok := ru.Spec.Parse([]byte(v)); ok && ru.Spec.Type.Ordered() {
+				if c.values == nil {
+					c.values = map[cell.Value]bool{}
+				}
+				c.values[n] = true
+			}
+		}
+	}
+	ru.checks = append(ru.checks, c)
+}
+
+// prepare finds the bounds within which a value of an ordered type is right.
+func (ru *rule) prepare() {
+	ru.lo, ru.hi, ru.flo, ru.fhi = math.MinInt64, math.MaxInt64, math.Inf(-1), math.Inf(1)
+	for i := range ru.checks {
+		switch c := &ru.checks[i]; c.kind {
+		case contract.Minimum, contract.Maximum, contract.AboveMin, contract.BelowMax:
+			ru.narrow(c)
+		case contract.TypeOf:
+		case contract.Required, contract.Nulls:
+			ru.nullSlow = true
+		case contract.MissingOf:
+			ru.nullSlow, ru.more = true, true
+		default:
+			ru.more = true
+		}
+	}
+}
+
+func (ru *rule) narrow(c *cellCheck) {
+	l := c.Limit
+	f, n := l.Number(), l.Int
+	if math.Abs(f) >= 1<<62 || math.IsNaN(f) { // so far out that the arithmetic below would wrap
+		ru.more = true
+		return
+	}
+	if !l.IsInt { // a bound like 0.5 for integers: whole numbers beyond it are right
+		n = int64(math.Ceil(f))
+		if c.kind == contract.Maximum || c.kind == contract.BelowMax {
+			n = int64(math.Floor(f))
+		}
+	}
+	switch c.kind {
+	case contract.Minimum:
+		ru.lo, ru.flo = max(ru.lo, n), max(ru.flo, f)
+	case contract.Maximum:
+		ru.hi, ru.fhi = min(ru.hi, n), min(ru.fhi, f)
+	case contract.AboveMin:
+		ru.lo, ru.flo = max(ru.lo, n+1), max(ru.flo, math.Nextafter(f, math.Inf(1)))
+	case contract.BelowMax:
+		ru.hi, ru.fhi = min(ru.hi, n-1), min(ru.fhi, math.Nextafter(f, math.Inf(-1)))
+	}
+}
+
+func (ru *rule) isMissing(v []byte) bool {
+	for _, m := range ru.missing {
+		if string(v) == m {
+			return true
+		}
+	}
+	return false
+}
+
+// cells checks a column of a batch.
+func (w *worker) cells(ru *rule, b *table.Batch, col *table.Column) {
+	if col.Kind != table.Text {
+		w.typed(ru, b, col)
+		return
+	}
+	buf, start, end, stride, at, ok := col.Spans()
+	if !ok {
+		for r := range b.Rows {
+			w.text(ru, b, r, col.Text(r))
+		}
+		return
+	}
+	plain := !ru.more && len(ru.missing) == 0 && ru.Spec.Plain()
+	for r, i := 0, at; r < b.Rows; r, i = r+1, i+stride {
+		s, e := start[i], end[i]
+		if s >= e {
+			if !col.IsMissing(r) { // a row that is too short is a violation of its own
+				w.empty(ru, b, r)
+			}
+			continue
+		}
+		v := buf[s:e]
+		if plain {
+			switch ru.Spec.Type {
+			case cell.Integer:
+				if n, kind := cell.ParseInt(v); kind == cell.IsInt && n >= ru.lo && n <= ru.hi {
+					continue
+				}
+			case cell.Number:
+				if f, ok := cell.ParseFloat(v); ok && f >= ru.flo && f <= ru.fhi {
+					continue
+				}
+			case cell.String, cell.Any:
+				continue
+			}
+		}
+		w.text(ru, b, r, v)
+	}
+}
+
+// empty is a cell without text.
+func (w *worker) empty(ru *rule, b *table.Batch, r int) {
+	if !ru.emptyNil {
+		w.text(ru, b, r, nil)
+		return
+	}
+	if ru.nullSlow {
+		w.null(ru, b, r, nil)
+	}
+}
+
+// text checks a cell of text.
+func (w *worker) text(ru *rule, b *table.Batch, r int, v []byte) {
+	if len(v) == 0 && ru.emptyNil || ru.isMissing(v) {
+		w.null(ru, b, r, v)
+		return
+	}
+	n, ok := ru.Spec.Parse(v)
+	w.value(ru, b, r, v, n, ok)
+}
+
+// null counts where a value is not there.
+func (w *worker) null(ru *rule, b *table.Batch, r int, v []byte) {
+	for i := range ru.checks {
+		c := &ru.checks[i]
+		switch c.kind {
+		case contract.Required:
+			w.violation(c.slot, b, r, ru.Name, v, "the value is missing")
+		case contract.Nulls:
+			w.violation(c.slot, b, r, ru.Name, v, "null")
+		case contract.MissingOf:
+			if c.set[string(v)] {
+				w.violation(c.slot, b, r, ru.Name, v, "counts as missing")
+			}
+		}
+	}
+}
+
+// value runs the checks over a value: its text v, and where it is of an ordered type n. One that is not of its type is only asked what is about its text.
+func (w *worker) value(ru *rule, b *table.Batch, r int, v []byte, n cell.Value, ok bool) {
+	for i := range ru.checks {
+		c := &ru.checks[i]
+		if c.kind == contract.TypeOf {
+			if !ok {
+				w.violation(c.slot, b, r, ru.Name, v, "it is not of type "+ru.Spec.Type.String())
+			}
+			continue
+		}
+		if !ok && c.kind != contract.Invalid && c.kind != contract.MissingOf {
+			continue
+		}
+		if note := c.against(v, n, ru.Spec.Type); note != "" {
+			w.violation(c.slot, b, r, ru.Name, v, note)
+		}
+	}
+}
+
+// against says what is wrong with a value, or nothing.
+func (c *cellCheck) against(v []byte, n cell.Value, t cell.Type) string {
+	switch c.kind {
+	case contract.Minimum:
+		return unless(!n.Less(c.Limit) && !n.IsNaN(), "it is below the minimum")
+	case contract.Maximum:
+		return unless(!c.Limit.Less(n) && !n.IsNaN(), "it is above the maximum")
+	case contract.AboveMin:
+		return unless(c.Limit.Less(n), "it is not above the minimum")
+	case contract.BelowMax:
+		return unless(n.Less(c.Limit), "it is not below the maximum")
+	case contract.MultipleOf:
+		return unless(isMultiple(n, c.Number), "it is not a multiple")
+	case contract.MinLength:
+		return unless(float64(utf8.RuneCount(v)) >= c.Number, "it is too short")
+	case contract.MaxLength:
+		return unless(float64(len(v)) <= c.Number || float64(utf8.RuneCount(v)) <= c.Number, "it is too long")
+	case contract.PatternOf:
+		return c.match(v)
+	case contract.Enum:
+		return unless(c.has(v, n, t), "it is not one of the values")
+	case contract.MissingOf:
+		return unless(!c.set[string(v)], "counts as missing")
+	case contract.Invalid:
+		if c.set != nil && !c.has(v, n, t) {
+			return "it is not one of the values"
+		}
+		if c.Pattern != nil {
+			return c.match(v)
+		}
+	}
+	return ""
+}
+
+func unless(holds bool, note string) string {
+	if holds {
+		return ""
+	}
+	return note
+}
+
+func (c *cellCheck) match(v []byte) string {
+	ok, err := c.Pattern.Match(v)
+	if err != nil {
+		return err.Error()
+	}
+	return unless(ok, "it does not match the pattern")
+}
+
+func (c *cellCheck) has(v []byte, n cell.Value, t cell.Type) bool {
+	return c.set[string(v)] || c.values != nil && t.Ordered() && c.values[n]
+}
+
+func isMultiple(n cell.Value, of float64) bool {
+	if n.IsInt && of == math.Trunc(of) && of < 1<<53 {
+		return n.Int%int64(of) == 0
+	}
+	q := n.Number() / of
+	return math.Abs(q-math.Round(q)) <= 1e-9*max(1, math.Abs(q))
+}
+
+// typed checks a column whose values have a type already.
+func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
+	if w.fastTyped(ru, b, col) {
+		return
+	}
+	for r := range b.Rows {
+		if col.IsAbsent(r) {
+			if ru.nullSlow {
+				w.null(ru, b, r, nil)
+			}
+			continue
+		}
+		kind := col.Kind
+		if kind == table.Mixed {
+			kind = col.KindAt(r)
+		}
+		var v []byte
+		v, w.buf = literal(col, kind, r, w.buf)
+		n, ok := fits(ru, col, kind, r, v)
+		if col.Kind == table.Mixed && kind == table.String && (len(v) == 0 && ru.emptyNil || ru.isMissing(v)) && ru.Spec.Type != cell.String && ru.Spec.Type != cell.Any {
+			w.null(ru, b, r, v)
+			continue
+		}
+		w.value(ru, b, r, v, n, ok)
+	}
+}
+
+// fastTyped passes over numbers that are surely right; it is false where the values have to be looked at one by one.
+func (w *worker) fastTyped(ru *rule, b *table.Batch, col *table.Column) bool {
+	if ru.more || col.Absent != nil {
+		return false
+	}
+	switch {
+	case col.Kind == table.Int && ru.Spec.Type == cell.Integer, col.Kind == table.Date && ru.Spec.Type == cell.Date, col.Kind == table.Datetime && ru.Spec.Type == cell.Datetime, col.Kind == table.Time && ru.Spec.Type == cell.Time:
+		for _, n := range col.Ints {
+			if n < ru.lo || n > ru.hi {
+				return false
+			}
+		}
+		return true
+	case col.Kind == table.Float && ru.Spec.Type == cell.Number:
+		for _, f := range col.Floats {
+			if !(f >= ru.flo && f <= ru.fhi) {
+				return false
+			}
+		}
+		return true
+	case col.Kind == table.String && ru.Spec.Type == cell.String && ru.Spec.Plain():
+		return true
+	}
+	return false
+}
+
+// literal is the text of a typed value, for messages and checks of text.
+func literal(col *table.Column, kind table.Kind, r int, buf []byte) (v, scratch []byte) {
+	if col.Kind == table.Mixed {
+		return col.Text(r), buf
+	}
+	buf = buf[:0]
+	switch kind {
+	case table.Int:
+		buf = strconv.AppendInt(buf, col.Ints[r], 10)
+	case table.Float:
+		buf = strconv.AppendFloat(buf, col.Floats[r], 'g', -1, 64)
+	case table.Bool:
+		buf = strconv.AppendBool(buf, col.Ints[r] != 0)
+	case table.Date:
+		buf = time.Unix(col.Ints[r]*86400, 0).UTC().AppendFormat(buf, "2006-01-02")
+	case table.Time:
+		buf = time.Unix(0, col.Ints[r]).UTC().AppendFormat(buf, "15:04:05.999999999")
+	case table.Datetime:
+		buf = time.Unix(0, col.Ints[r]).UTC().AppendFormat(buf, "2006-01-02T15:04:05.999999999Z")
+	default:
+		return col.Text(r), buf
+	}
+	return buf, buf
+}
+
+// fits says whether a typed value is of the column's type, and what it compares as. Text in a typed format is read as text in CSV is.
+func fits(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.Value, bool) {
+	t := ru.Spec.Type
+	if t == cell.Any {
+		return cell.Value{}, true
+	}
+	mixed := col.Kind == table.Mixed
+	switch kind {
+	case table.String:
+		return ru.Spec.Parse(v)
+	case table.Int, table.Float:
+		if t != cell.Integer && t != cell.Number && t != cell.Year {
+			return cell.Value{}, false
+		}
+		if mixed {
+			return (&cell.Spec{Type: t}).ParseNumeral(v)
+		}
+		if kind == table.Int {
+			return cell.Value{Int: col.Ints[r], IsInt: true}, true
+		}
+		f := col.Floats[r]
+		if t == cell.Number {
+			return cell.Value{Float: f}, true
+		}
+		return cell.Value{Int: int64(f), IsInt: true}, f == math.Trunc(f) && math.Abs(f) < 1<<62
+	case table.Bool:
+		return cell.Value{}, t == cell.Boolean
+	case table.Date:
+		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Date
+	case table.Time:
+		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Time
+	case table.Datetime:
+		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Datetime
+	}
+	switch t {
+	case cell.Object, cell.Array, cell.Geojson:
+		return ru.Spec.Parse(v)
+	}
+	return cell.Value{}, false
+}

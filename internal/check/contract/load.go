@@ -1,0 +1,223 @@
+package contract
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+//go:embed odcs-v3.1.0.schema.json
+var odcsSchema []byte // of github.com/bitol-io/open-data-contract-standard, Apache-2.0, unchanged
+
+//go:embed tarn-checks-1.schema.json
+var checksSchema []byte
+
+const (
+	odcsURL   = "odcs.json"
+	checksURL = "checks.json"
+)
+
+// compiled are the schemas, which take some milliseconds, once.
+var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
+	c := jsonschema.NewCompiler()
+	for url, text := range map[string][]byte{odcsURL: odcsSchema, checksURL: checksSchema} {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			return nil, err
+		}
+		if err := c.AddResource(url, doc); err != nil {
+			return nil, err
+		}
+	}
+	m := map[string]*jsonschema.Schema{}
+	for _, url := range append([]string{odcsURL}, customURLs()...) {
+		s, err := c.Compile(url)
+		if err != nil {
+			return nil, err
+		}
+		m[url] = s
+	}
+	return m, nil
+})
+
+// customNames are the checks that "engine: tarn" has.
+var customNames = sync.OnceValue(func() []string {
+	var doc struct {
+		Defs map[string]json.RawMessage `json:"$defs"`
+	}
+	if json.Unmarshal(checksSchema, &doc) != nil {
+		return nil
+	}
+	var names []string
+	for n := range doc.Defs {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+})
+
+func customURLs() []string {
+	var urls []string
+	for _, n := range customNames() {
+		urls = append(urls, checksURL+"#/$defs/"+n)
+	}
+	return urls
+}
+
+// Load reads a contract; file is its name for messages and, by its end, says what it is: a Table Schema is JSON. The error is Errors, with places.
+func Load(file string, b []byte) (*Contract, error) {
+	n, err := parse(file, b)
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}}
+	switch {
+	case n.kind != 'm':
+		l.fail(n, "a contract is a mapping with keys")
+	case n.get("fields") != nil:
+		l.tableSchema(n)
+	case n.get("apiVersion") != nil || n.get("kind") != nil || n.get("schema") != nil:
+		l.odcs(n)
+	default:
+		l.fail(n, "neither an ODCS contract (apiVersion, kind, schema) nor a Table Schema (fields)")
+	}
+	if len(l.errs) == 0 && len(l.c.Checks) == 0 {
+		l.fail(n, "the contract has no check that tarn can run, so nothing can pass")
+	}
+	if len(l.errs) > 0 {
+		slices.SortStableFunc(l.errs, func(a, b *Error) int { return a.Line - b.Line })
+		return nil, l.errs
+	}
+	return l.c, nil
+}
+
+// loader turns nodes into a contract.
+type loader struct {
+	c    *Contract
+	root *node
+	errs Errors
+	keys map[string]bool
+}
+
+func (l *loader) fail(n *node, format string, args ...any) {
+	l.errs = append(l.errs, &Error{l.c.File, n.line, n.col, fmt.Sprintf(format, args...)})
+}
+
+// validate checks a node against a schema; what is wrong is told at its place.
+func (l *loader) validate(n *node, url string) bool {
+	schemas, err := compiled()
+	if err != nil {
+		l.fail(n, "%v", err)
+		return false
+	}
+	err = schemas[url].Validate(n.plain())
+	if err == nil {
+		return true
+	}
+	ve, ok := err.(*jsonschema.ValidationError)
+	if !ok {
+		l.fail(n, "%v", err)
+		return false
+	}
+	found, echoes := l.tell(n, leaves(ve))
+	if len(found) == 0 {
+		found = echoes
+	}
+	l.errs = append(l.errs, found...)
+	return false
+}
+
+// tell words what is wrong. Where a part of the schema fails, the validator calls all keys that this part knows unknown, too: those are echoes.
+func (l *loader) tell(n *node, es []*jsonschema.ValidationError) (found, echoes Errors) {
+	p := message.NewPrinter(language.English)
+	seen := map[string]bool{}
+	for _, e := range es {
+		path, msg, echo := e.InstanceLocation, e.ErrorKind.LocalizedString(p), false
+		switch k := e.ErrorKind.(type) {
+		case *kind.OneOf:
+			if keys := alternatives(e); len(keys) > 0 && len(k.Subschemas) == 0 {
+				msg = "one of these keys is needed: " + strings.Join(keys, ", ")
+			}
+		case *kind.AdditionalProperties:
+			path, msg = append(slices.Clone(path), k.Properties[0]), fmt.Sprintf("unknown key %q", k.Properties[0])
+		case *kind.FalseSchema:
+			if len(path) > 0 {
+				key := path[len(path)-1]
+				msg, echo = fmt.Sprintf("unknown key %q", key), bytes.Contains(odcsSchema, []byte(`"`+key+`":`))
+			}
+		}
+		line, col := n.at(path)
+		if place := fmt.Sprintf("%d:%d:%s", line, col, msg); seen[place] {
+			continue
+		} else {
+			seen[place] = true
+		}
+		if err := (&Error{l.c.File, line, col, msg}); echo {
+			echoes = append(echoes, err)
+		} else {
+			found = append(found, err)
+		}
+	}
+	return found, echoes
+}
+
+// alternatives are the keys of which one is missing.
+func alternatives(e *jsonschema.ValidationError) (keys []string) {
+	for _, c := range e.Causes {
+		for _, l := range leaves(c) {
+			if r, ok := l.ErrorKind.(*kind.Required); ok {
+				keys = append(keys, r.Missing...)
+			}
+		}
+	}
+	return keys
+}
+
+func isChoice(e *jsonschema.ValidationError) bool {
+	switch e.ErrorKind.(type) {
+	case *kind.OneOf, *kind.AnyOf:
+		return true
+	}
+	return false
+}
+
+// leaves are the errors that say something by themselves. Of alternatives (oneOf, anyOf) the one that fits best is told: that with the fewest errors.
+func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	if len(e.Causes) == 0 {
+		return []*jsonschema.ValidationError{e}
+	}
+	if isChoice(e) {
+		var best []*jsonschema.ValidationError
+		for _, c := range e.Causes {
+			if l := leaves(c); best == nil || len(l) < len(best) || len(l) == len(best) && depth(l) > depth(best) {
+				best = l
+			}
+		}
+		if depth(best) > len(e.InstanceLocation) {
+			return best
+		}
+		return []*jsonschema.ValidationError{e}
+	}
+	var all []*jsonschema.ValidationError
+	for _, c := range e.Causes {
+		all = append(all, leaves(c)...)
+	}
+	return all
+}
+
+func depth(es []*jsonschema.ValidationError) int {
+	d := 0
+	for _, e := range es {
+		d = max(d, len(e.InstanceLocation))
+	}
+	return d
+}

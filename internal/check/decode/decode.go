@@ -1,0 +1,160 @@
+// Package decode reads files to their last byte as what they are: pictures, archives, arrays, tables, JSON, text. What it finds wrong is an *Error;
+// it keeps nothing of what it reads, and bounds what a file can make it allocate.
+package decode
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// Source is the bytes of a file.
+type Source interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// Error is a file that can't be decoded: its bytes are to blame.
+type Error struct {
+	Kind string
+	Note string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("not a whole %s: %s", e.Kind, e.Note) }
+
+// ErrUnknown says that nothing is known about the format of a file.
+var ErrUnknown = errors.New("unknown format")
+
+// errTooLarge says that a file would need more memory than it may have; nothing is said about its bytes.
+var errTooLarge = errors.New("it is too large to be decoded")
+
+// errMachine marks errors of reading, which are not the file's fault.
+type errMachine struct{ error }
+
+func (e *errMachine) Unwrap() error { return e.error }
+
+var kinds = map[string]func(ctx context.Context, src Source, r io.Reader) error{
+	"jpeg": picture("jpeg"), "png": picture("png"), "gif": gifFile, "webp": picture("webp"), "tiff": picture("tiff"), "bmp": picture("bmp"),
+	"zip": zipFile, "tar": tarFile, "gzip": gzipFile, "zstd": zstdFile, "tar.gz": tarGzip, "tar.zst": tarZstd,
+	"parquet": tableFile("parquet"), "csv": tableFile("csv"), "tsv": tableFile("tsv"), "jsonl": tableFile("jsonl"),
+	"json": jsonFile, "npy": npyFile, "npz": npzFile, "safetensors": safetensorsFile,
+}
+
+var extensions = map[string]string{".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".gif": "gif", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff", ".bmp": "bmp", ".zip": "zip", ".jar": "zip",
+	".docx": "zip", ".xlsx": "zip", ".tar": "tar", ".tgz": "tar.gz", ".gz": "gzip", ".zst": "zstd", ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl",
+	".ndjson": "jsonl", ".json": "json", ".geojson": "json", ".ipynb": "json", ".npy": "npy", ".npz": "npz", ".safetensors": "safetensors"}
+
+var magics = []struct{ magic, kind string }{{"\xff\xd8\xff", "jpeg"}, {"\x89PNG\r\n", "png"}, {"GIF8", "gif"}, {"II*\x00", "tiff"}, {"MM\x00*", "tiff"}, {"PK\x03\x04", "zip"}, {"\x1f\x8b", "gzip"},
+	{"\x28\xb5\x2f\xfd", "zstd"}, {"PAR1", "parquet"}, {"\x93NUMPY", "npy"}}
+
+// kindOf is what a name, or else the first bytes, say that a file is.
+func kindOf(name string, src Source) string {
+	name = strings.ToLower(name)
+	for _, ext := range []string{"tar.gz", "tar.zst"} {
+		if strings.HasSuffix(name, "."+ext) {
+			return ext
+		}
+	}
+	for _, ext := range []string{".csv.", ".tsv.", ".jsonl.", ".ndjson."} { // the reader of tables takes the compression off
+		if base, last := strings.TrimSuffix(name, path.Ext(name)), path.Ext(name); (last == ".gz" || last == ".zst" || last == ".bz2") && strings.HasSuffix(base+".", ext) {
+			return extensions[path.Ext(base)]
+		}
+	}
+	if k, ok := extensions[path.Ext(name)]; ok {
+		return k
+	}
+	head := make([]byte, 12)
+	n, _ := src.ReadAt(head, 0)
+	for _, m := range magics {
+		if bytes.HasPrefix(head[:n], []byte(m.magic)) {
+			return m.kind
+		}
+	}
+	if n == 12 && string(head[:4]) == "RIFF" && string(head[8:]) == "WEBP" {
+		return "webp"
+	}
+	return ""
+}
+
+// File decodes a file to its end; as says what it is, "" leaves that to its name and its first bytes. Errors: *Error, ErrUnknown, what else stops it.
+func File(ctx context.Context, name string, src Source, as string) (err error) {
+	kind := as
+	if kind == "" {
+		kind = kindOf(name, src)
+	}
+	do, ok := kinds[kind]
+	if !ok {
+		return ErrUnknown
+	}
+	defer func() { // decoders of others may panic on bytes that nobody thought of
+		if p := recover(); p != nil {
+			err = &Error{kind, fmt.Sprint(p)}
+		}
+	}()
+	if src.Size() == 0 {
+		return &Error{kind, "the file is empty"}
+	}
+	err = do(ctx, src, &reader{ctx: ctx, r: io.NewSectionReader(marked{src}, 0, src.Size())})
+	return judge(kind, err)
+}
+
+// judge says whose fault an error is.
+func judge(kind string, err error) error {
+	var machine *errMachine
+	var known *Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case errors.As(err, &machine):
+		return machine.error
+	case errors.Is(err, errTooLarge) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return &Error{kind, "it ends too early"}
+	}
+	return &Error{kind, err.Error()}
+}
+
+type marked struct{ r io.ReaderAt }
+
+func (m marked) ReadAt(p []byte, off int64) (int, error) {
+	n, err := m.r.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		err = &errMachine{err}
+	}
+	return n, err
+}
+
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, &errMachine{err}
+	}
+	return r.r.Read(p)
+}
+
+// expands guards against files that are small and become very large: more than 1 GiB and 1000 times the file is taken for a bomb.
+type expands struct {
+	w     io.Writer
+	limit int64
+	n     int64
+}
+
+func bombGuard(size int64) *expands {
+	return &expands{w: io.Discard, limit: max(1<<30, 1000*size)}
+}
+
+func (e *expands) Write(p []byte) (int, error) {
+	if e.n += int64(len(p)); e.n > e.limit {
+		return 0, fmt.Errorf("it becomes more than %d MiB, over 1000 times its size", e.limit>>20)
+	}
+	return e.w.Write(p)
+}

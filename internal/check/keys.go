@@ -1,0 +1,331 @@
+package check
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"strings"
+
+	"tarn/internal/check/cell"
+	"tarn/internal/check/contract"
+	"tarn/internal/check/spill"
+	"tarn/internal/check/table"
+)
+
+// keyRule makes the keys of a check that compares rows with each other.
+type keyRule struct {
+	*state
+	slot    int
+	columns []int // of the contract
+	label   int   // of conflictingLabels: the column whose value is the tag; else -1
+	tag     uint32
+	nulls   bool // a key with a null counts, too
+	splits  []contract.Glob
+}
+
+// newKeyRule is the rule of a check of the object.
+func newKeyRule(o *object, s *state, slot int) *keyRule {
+	k := &keyRule{state: s, slot: slot, label: -1}
+	names := s.Columns
+	switch s.Kind {
+	case contract.DupRows, contract.Leakage, contract.Labelled:
+		k.nulls = s.Kind != contract.Leakage || s.Custom.By == "row"
+		if len(names) == 0 {
+			for _, c := range o.Columns {
+				if c.Name != s.Custom.Label {
+					names = append(names, c.Name)
+				}
+			}
+		}
+	}
+	for _, n := range names {
+		k.columns = append(k.columns, columnIndex(o, n))
+	}
+	switch s.Kind {
+	case contract.Labelled:
+		k.label = columnIndex(o, s.Custom.Label)
+	case contract.ForeignKey:
+		if k.tag = tagLocal; s.referred {
+			k.tag = tagReferred
+		}
+	case contract.Leakage:
+		for _, n := range s.Custom.SplitNames() {
+			k.splits = append(k.splits, s.Custom.SplitGlobs[n])
+		}
+	}
+	return k
+}
+
+// Tags of foreign keys: what is referred to stands first.
+const (
+	tagReferred = 0
+	tagLocal    = 1
+)
+
+// Seeds of the two halves of a hash: of this process, so that nobody can make keys that collide.
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+func hash(b []byte) [2]uint64 {
+	return [2]uint64{maphash.Bytes(seeds[0], b), maphash.Bytes(seeds[1], b)}
+}
+
+// handOver is how many keys a worker gathers.
+const handOver = 2048
+
+// key makes the keys of a batch.
+func (w *worker) key(i int, b *table.Batch) error {
+	k := w.p.keys[i]
+	cols := make([]*table.Column, len(k.columns))
+	for j, c := range k.columns {
+		if cols[j] = w.column(b, c); cols[j] == nil {
+			return nil // it lacks a column, which is reported
+		}
+	}
+	tag := k.tag
+	if k.splits != nil {
+		split := splitOf(k.splits, w.of.path)
+		if split < 0 {
+			return nil
+		}
+		tag = uint32(split)
+	}
+	var label *table.Column
+	if k.label >= 0 {
+		if label = w.column(b, k.label); label == nil {
+			return nil
+		}
+	}
+	for r := range b.Rows {
+		buf, null := w.buf[:0], false
+		for j, col := range cols {
+			var isNull bool
+			buf, isNull = w.canonical(buf, k.columns[j], col, r)
+			null = null || isNull
+		}
+		w.buf = buf
+		if null && !k.nulls {
+			if k.Kind == contract.PrimaryKey {
+				w.violation(k.slot, b, r, strings.Join(k.Columns, ", "), nil, "a part of the key is missing")
+			}
+			continue
+		}
+		rec := spill.Record{Hash: hash(buf), File: uint32(w.of.n), Row: b.Row(r), Tag: tag}
+		if label != nil {
+			rec.Tag = w.labelTag(k.label, label, r)
+		}
+		rec.SetValue(w.shownKey(cols, r))
+		if w.keys[i] = append(w.keys[i], rec); len(w.keys[i]) >= handOver {
+			if err := w.hand(i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func splitOf(splits []contract.Glob, path string) int {
+	for i, g := range splits {
+		if g.Match(path) {
+			return i
+		}
+	}
+	return -1
+}
+
+// labelTag tells labels apart, by 32 bits of their hash.
+func (w *worker) labelTag(column int, col *table.Column, r int) uint32 {
+	b, _ := w.canonical(nil, column, col, r)
+	return uint32(hash(b)[0])
+}
+
+// hand gives keys to the sorter.
+func (w *worker) hand(i int) error {
+	if err := w.p.keys[i].sorter.Add(w.keys[i]); err != nil {
+		return fmt.Errorf("%w: %w", errSpill, err)
+	}
+	w.keys[i] = w.keys[i][:0]
+	return nil
+}
+
+// canonical appends a value in a form that is the same for values that are: 1, 01 and +1 of a column of integers. It tells whether it is null.
+func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]byte, bool) {
+	ru := w.p.columns[column]
+	if col.IsAbsent(r) {
+		return append(dst, 0), true
+	}
+	kind := col.Kind
+	if kind == table.Mixed {
+		kind = col.KindAt(r)
+	}
+	var v []byte
+	if kind == table.Text || col.Kind == table.Mixed || kind == table.String || kind == table.JSON {
+		v = col.Text(r)
+		if kind == table.Text && (col.IsMissing(r) || len(v) == 0 && ru.emptyNil || ru.isMissing(v)) {
+			return append(dst, 0), true
+		}
+	} else {
+		v, w.lit = literal(col, kind, r, w.lit)
+	}
+	if n, ok := w.number(ru, col, kind, r, v); ok {
+		dst = append(dst, 1)
+		if n.IsInt {
+			return binary.LittleEndian.AppendUint64(append(dst, 'i'), uint64(n.Int)), false
+		}
+		return binary.LittleEndian.AppendUint64(append(dst, 'f'), math.Float64bits(n.Float+0)), false
+	}
+	dst = append(dst, 2)
+	dst = binary.AppendUvarint(dst, uint64(len(v)))
+	return append(dst, v...), false
+}
+
+// number is the value of an ordered type.
+func (w *worker) number(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.Value, bool) {
+	if !ru.Spec.Type.Ordered() {
+		return cell.Value{}, false
+	}
+	if kind == table.Text {
+		return ru.Spec.Parse(v)
+	}
+	return fits(ru, col, kind, r, v)
+}
+
+// shownKey is a key for messages.
+func (w *worker) shownKey(cols []*table.Column, r int) []byte {
+	w.shown = w.shown[:0]
+	for i, col := range cols {
+		if i > 0 {
+			w.shown = append(w.shown, ", "...)
+		}
+		if len(w.shown) > shownValue {
+			break
+		}
+		kind := col.Kind
+		if kind == table.Mixed {
+			kind = col.KindAt(r)
+		}
+		switch kind {
+		case table.Text, table.String, table.JSON:
+			w.shown = append(w.shown, col.Text(r)...)
+		default:
+			var v []byte
+			v, w.lit = literal(col, kind, r, w.lit)
+			w.shown = append(w.shown, v...)
+		}
+	}
+	return w.shown
+}
+
+// keys compares the keys of each check, once all files were read.
+func (r *run) keys(ctx context.Context) error {
+	for _, s := range r.states {
+		if s.sorter == nil {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var err error
+		switch s.Kind {
+		case contract.ForeignKey:
+			err = r.dangling(s)
+		case contract.Labelled:
+			err = r.conflicts(s)
+		case contract.Leakage:
+			err = r.leaks(ctx, s)
+		case contract.DupFiles:
+			err = r.sameFiles(ctx, s)
+		default:
+			err = r.repeated(s)
+		}
+		if err != nil {
+			return fmt.Errorf("check %s: %w", s.Key, err)
+		}
+		if n := s.sorter.Spilled(); n > 0 {
+			r.spilled += n
+			s.note = strings.TrimPrefix(s.note+fmt.Sprintf("; %d MiB of keys went to a temporary file", n>>20), "; ")
+		}
+		s.sorter.Close()
+	}
+	return nil
+}
+
+// repeated counts rows whose key an earlier row has.
+func (r *run) repeated(s *state) error {
+	var first spill.Record
+	return s.sorter.Each(func(rec *spill.Record, same bool) error {
+		if !same {
+			first = *rec
+			return nil
+		}
+		s.count++
+		if s.wants(int(rec.File), rec.Row) {
+			s.keep(example{file: int(rec.File), row: rec.Row, column: strings.Join(s.Columns, ", "), value: show([]byte(rec.Value())), note: "it stands in " + r.place(&first, rec) + ", too"})
+		}
+		return nil
+	})
+}
+
+// place names where a record is, as seen from another one.
+func (r *run) place(rec, from *spill.Record) string {
+	if rec.File == from.File {
+		return fmt.Sprintf("row %d", rec.Row)
+	}
+	return fmt.Sprintf("%s row %d", r.paths[rec.File], rec.Row)
+}
+
+// dangling counts keys that refer to nothing.
+func (r *run) dangling(s *state) error {
+	found := false
+	return s.sorter.Each(func(rec *spill.Record, same bool) error {
+		if !same {
+			found = rec.Tag == tagReferred
+		}
+		if rec.Tag == tagReferred || found {
+			return nil
+		}
+		s.count++
+		s.keep(example{file: int(rec.File), row: rec.Row, column: strings.Join(s.Columns, ", "), value: show([]byte(rec.Value())), note: "it refers to no row"})
+		return nil
+	})
+}
+
+// conflicts counts rows that have the features of an earlier row and another label.
+func (r *run) conflicts(s *state) error {
+	var first spill.Record
+	return s.sorter.Each(func(rec *spill.Record, same bool) error {
+		if !same {
+			first = *rec
+			return nil
+		}
+		if rec.Tag == first.Tag {
+			return nil
+		}
+		s.count++
+		s.keep(example{file: int(rec.File), row: rec.Row, column: s.Custom.Label, value: show([]byte(rec.Value())), note: "the same features have another label in " + r.place(&first, rec)})
+		return nil
+	})
+}
+
+// leaks counts rows, or files, of a split whose key another split has: those of the split that comes later.
+func (r *run) leaks(ctx context.Context, s *state) error {
+	if s.Custom.By == "file" {
+		return r.sameFiles(ctx, s)
+	}
+	names := s.Custom.SplitNames()
+	var first spill.Record
+	return s.sorter.Each(func(rec *spill.Record, same bool) error {
+		if !same {
+			first = *rec
+			return nil
+		}
+		if rec.Tag == first.Tag {
+			return nil
+		}
+		s.count++
+		s.keep(example{file: int(rec.File), row: rec.Row, column: strings.Join(s.Columns, ", "), value: show([]byte(rec.Value())),
+			note: fmt.Sprintf("%s has it from %s: %s", names[rec.Tag], names[first.Tag], r.place(&first, rec))})
+		return nil
+	})
+}

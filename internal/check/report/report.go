@@ -1,0 +1,102 @@
+// Package report has what a run of checks found, and writes it in the forms that CI systems read. It never looks at data.
+package report
+
+import "cmp"
+
+// Status is how a check ended.
+type Status string
+
+// The statuses, worst last.
+const (
+	Passed  Status = "passed"
+	Skipped Status = "skipped" // it had nothing to look at; Note says why
+	Failed  Status = "failed"
+	Errored Status = "error" // it could not be run to the end; Note says why
+)
+
+// Result is one run of a contract.
+type Result struct {
+	Subject  string // what was checked: a dataset, REV:dataset, a file
+	Contract string // its file
+	Checks   []Check
+	NotRun   []NotRun
+	Files    int64 // that were looked at
+	Rows     int64
+	Bytes    int64 // of the files that were read, as they are stored
+	Spilled  int64 // bytes of keys that went to temporary files
+}
+
+// NotRun is what a contract asks of somebody else.
+type NotRun struct {
+	What string
+	Line int
+}
+
+// Check is how a check ended.
+type Check struct {
+	Key        string
+	Kind       string
+	Code       string
+	Object     string
+	Columns    []string
+	Severity   string // error, warning, info
+	Text       string // what must hold
+	Line, Col  int    // in the contract
+	Status     Status
+	Note       string
+	Count      int64 // of violations, or what a count check counted
+	Total      int64 // of rows or files that were looked at
+	Violations []Violation
+}
+
+// Violation is one place where a check does not hold.
+type Violation struct {
+	Code   string
+	File   string
+	Row    int64 // 0: the file
+	Column string
+	Value  string
+	Note   string
+}
+
+// Counts are the numbers of checks by how they ended; failures by severity.
+type Counts struct {
+	Passed, Errors, Warnings, Infos, Skipped, Broken int
+}
+
+// Count counts the checks.
+func (r *Result) Count() (c Counts) {
+	for i := range r.Checks {
+		switch k := &r.Checks[i]; {
+		case k.Status == Passed:
+			c.Passed++
+		case k.Status == Skipped:
+			c.Skipped++
+		case k.Status == Errored:
+			c.Broken++
+		case k.Severity == "error":
+			c.Errors++
+		case k.Severity == "warning":
+			c.Warnings++
+		default:
+			c.Infos++
+		}
+	}
+	return c
+}
+
+// rank orders by how bad it is.
+func (c *Check) rank() int {
+	switch c.Status {
+	case Errored:
+		return 5
+	case Failed:
+		return map[string]int{"error": 4, "warning": 3, "info": 2}[c.Severity]
+	case Skipped:
+		return 1
+	}
+	return 0
+}
+
+// Worst compares checks so that the worst come first.
+func Worst(a, b Check) int { return cmp.Or(b.rank()-a.rank(), cmp.Compare(a.Key, b.Key)) }

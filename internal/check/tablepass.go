@@ -1,0 +1,451 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"tarn/internal/check/contract"
+	"tarn/internal/check/table"
+)
+
+// table reads all files of an object once, for all its checks.
+func (r *run) table(ctx context.Context, o *object) error {
+	if len(o.checks) == 0 {
+		return nil
+	}
+	p, err := newPass(r, o)
+	if err != nil {
+		return err
+	}
+	if len(o.files) == 0 {
+		p.source.count++
+		p.source.keep(example{file: -1, path: o.Files.String(), code: table.CodeSource, note: "no file matches"})
+		for _, s := range o.checks {
+			if s != p.source {
+				s.skipped = "there is no file to look at"
+			}
+		}
+		return nil
+	}
+	if err := p.run(ctx); err != nil {
+		return err
+	}
+	p.finish()
+	return nil
+}
+
+// pass is one reading of a table.
+type pass struct {
+	r       *run
+	o       *object
+	columns []*rule // of all columns
+	rules   []*rule // of those that have checks of values
+	keys    []*keyRule
+	exprs   []*rowRule
+	aggs    []*aggregate
+	source  *state // gets what is wrong with files as a whole
+	labels  *state
+	shape   *state
+	slots   []*state // by the number that workers count under
+	base    int      // number of the first file
+
+	mu  sync.Mutex
+	met []bool // by column: some file has it
+}
+
+func newPass(r *run, o *object) (*pass, error) {
+	p := &pass{r: r, o: o, base: len(r.paths), met: make([]bool, len(o.Columns))}
+	for _, e := range o.files {
+		r.paths = append(r.paths, e.Path)
+	}
+	rules := map[string]*rule{}
+	for i, c := range o.Columns {
+		rules[c.Name] = newRule(o, c, i)
+		p.columns = append(p.columns, rules[c.Name])
+	}
+	for _, s := range o.checks {
+		slot := len(p.slots)
+		p.slots = append(p.slots, s)
+		switch s.Kind {
+		case contract.Source:
+			p.source = s
+		case contract.Labels:
+			p.labels = s
+		case contract.Shape:
+			p.shape = s
+		case contract.RowRule:
+			e, err := newRowRule(o, s, slot)
+			if err != nil {
+				return nil, err
+			}
+			p.exprs = append(p.exprs, e)
+		case contract.RowCount:
+		case contract.Freshness, contract.Balance:
+			p.aggs = append(p.aggs, &aggregate{state: s, slot: slot, column: columnIndex(o, s.Columns[0])})
+		default:
+			if s.sorter != nil {
+				p.keys = append(p.keys, newKeyRule(o, s, slot))
+			} else {
+				rules[s.Columns[0]].add(s, slot)
+			}
+		}
+	}
+	for _, c := range o.Columns {
+		if ru := rules[c.Name]; len(ru.checks) > 0 {
+			ru.prepare()
+			p.rules = append(p.rules, ru)
+		}
+	}
+	return p, nil
+}
+
+func columnIndex(o *object, name string) int {
+	for i, c := range o.Columns {
+		if c.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// openFiles is how many files are read ahead of the workers.
+const openFiles = 4
+
+// job is a task with the file that it is of.
+type job struct {
+	file *openFile
+	task table.Task
+}
+
+// openFile is a file of the table that is being read.
+type openFile struct {
+	n      int // number of the file
+	path   string
+	at     []int // by column of the contract: that of the file; -1: it has none; below -1: a constant, ^2 is the first one
+	consts []table.Column
+	reader table.Reader
+}
+
+// run reads the files: some goroutines open them and cut them into tasks, the workers do these.
+func (p *pass) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	jobs := make(chan job)
+	files := make(chan int)
+	g.Go(func() error {
+		defer close(files)
+		for i := range p.o.files {
+			select {
+			case files <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	var readers sync.WaitGroup
+	for range min(openFiles, len(p.o.files), p.r.in.Workers) {
+		readers.Add(1)
+		g.Go(func() error {
+			defer readers.Done()
+			for i := range files {
+				if err := p.file(ctx, i, jobs); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		readers.Wait()
+		close(jobs)
+		return nil
+	})
+	workers := make([]*worker, p.r.in.Workers)
+	for i := range workers {
+		w := newWorker(p)
+		workers[i] = w
+		g.Go(func() error { return w.run(ctx, jobs) })
+	}
+	err := g.Wait()
+	for _, w := range workers {
+		p.merge(w)
+	}
+	return err
+}
+
+// file opens a file and yields its tasks; it returns once all of them are done.
+func (p *pass) file(ctx context.Context, i int, jobs chan<- job) error {
+	e := p.o.files[i]
+	f, err := p.r.in.Source.Open(ctx, e)
+	if err != nil {
+		return p.unreadable(ctx, e.Path, err)
+	}
+	defer f.Close()
+	of := &openFile{n: p.base + i, path: e.Path}
+	var pending sync.WaitGroup
+	defer pending.Wait() // before the file is closed
+	err = p.tasks(ctx, of, f, func(t table.Task) error {
+		pending.Add(1)
+		done := func(ctx context.Context, s *table.Scratch, emit func(*table.Batch) error) error {
+			defer pending.Done()
+			return t(ctx, s, emit)
+		}
+		select {
+		case jobs <- job{of, done}:
+			return nil
+		case <-ctx.Done():
+			pending.Done()
+			return ctx.Err()
+		}
+	})
+	pending.Wait()
+	p.mu.Lock()
+	p.r.files_++
+	p.r.bytes.Add(e.Size)
+	if of.reader != nil {
+		p.r.rows += of.reader.Rows()
+		for _, s := range p.slots {
+			s.total += of.reader.Rows()
+		}
+	}
+	p.mu.Unlock()
+	p.r.in.Progress(1, e.Size)
+	var bad *table.Error
+	if errors.As(err, &bad) {
+		p.problem(of, bad.Problem)
+		return nil
+	}
+	if err != nil {
+		return p.unreadable(ctx, e.Path, err)
+	}
+	return nil
+}
+
+// unreadable notes a failure of the machine: what needs the file can't be said to hold.
+func (p *pass) unreadable(ctx context.Context, path string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.o.checks {
+		s.broke("read %s: %v", path, err)
+	}
+	return nil
+}
+
+func (p *pass) tasks(ctx context.Context, of *openFile, f File, yield func(table.Task) error) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("panic: %v", x)
+		}
+	}()
+	reader, err := table.Open(ctx, of.path, f, p.options())
+	if err != nil {
+		return err
+	}
+	of.reader = reader
+	if err := p.match(of); err != nil {
+		return err
+	}
+	for _, pr := range reader.Problems() {
+		p.problem(of, pr)
+	}
+	return reader.Tasks(ctx, yield)
+}
+
+func (p *pass) options() table.Options {
+	d := p.o.Dialect
+	first := func(s string) byte {
+		if s == "" {
+			return 0
+		}
+		return s[0]
+	}
+	o := table.Options{Format: p.o.Format, Strict: p.o.Match == contract.Exact || p.o.Match == contract.Equal || p.o.Match == contract.Superset,
+		Dialect: table.Dialect{Delimiter: first(d.Delimiter), Quote: first(d.Quote), Escape: first(d.Escape), NoDouble: d.NoDouble, Comment: first(d.Comment), NoHeader: d.NoHeader, Skip: d.Skip, Encoding: d.Encoding, SkipInitial: d.SkipInitial}}
+	wanted := map[string]bool{}
+	for _, c := range p.o.Columns {
+		wanted[c.Name] = true
+		o.Names = append(o.Names, c.Name)
+	}
+	o.Wanted = func(label string) bool { return wanted[label] }
+	return o
+}
+
+// match finds the contract's columns among those of a file, and says what does not fit.
+func (p *pass) match(of *openFile) error {
+	labels := of.reader.Labels()
+	where := make(map[string]int, len(labels))
+	for i, l := range labels {
+		if _, twice := where[l]; !twice {
+			where[l] = i
+		}
+	}
+	hive := partitions(of.path)
+	var missing []string
+	fit := 0
+	of.at = make([]int, len(p.o.Columns))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, c := range p.o.Columns {
+		at, ok := where[c.Name]
+		switch v, part := hive[c.Name]; {
+		case ok:
+			of.at[i], fit = at, fit+1
+			delete(where, c.Name)
+			if n, is := of.reader.(interface{ Nested(int) bool }); is && n.Nested(at) {
+				p.nested(c.Name)
+			}
+		case part:
+			var col table.Column
+			col.SetConstant(v)
+			of.consts = append(of.consts, col)
+			of.at[i], fit = -1-len(of.consts), fit+1
+		case p.headless(labels):
+			of.at[i] = min(i, len(labels)-1)
+		default:
+			of.at[i] = -1
+			missing = append(missing, c.Name)
+			continue
+		}
+		p.met[i] = true
+	}
+	p.labelled(of, labels, where, missing, fit)
+	return nil
+}
+
+// headless says that the file has no header, so that columns go by their place.
+func (p *pass) headless(labels []string) bool {
+	return p.o.Dialect.NoHeader && len(labels) == len(p.o.Columns)
+}
+
+func (p *pass) nested(name string) {
+	for _, s := range p.o.checks {
+		for _, c := range s.Columns {
+			if c == name {
+				s.broke("the values of %s are lists or maps, which are not read", name)
+			}
+		}
+	}
+}
+
+// labelled checks the labels of a file as fieldsMatch asks.
+func (p *pass) labelled(of *openFile, labels []string, extra map[string]int, missing []string, fit int) {
+	if p.labels == nil || p.headless(labels) {
+		return
+	}
+	add := func(code, label, note string) {
+		p.labels.count++
+		p.labels.keep(example{file: of.n, column: label, note: note, code: code})
+	}
+	m := p.o.Match
+	if m == contract.Partial {
+		if fit == 0 {
+			add("missing-label", "", "the file has none of the columns")
+		}
+		return
+	}
+	if m != contract.Superset {
+		for _, name := range missing {
+			add("missing-label", name, fmt.Sprintf("the file has no column %q", name))
+		}
+	}
+	if m != contract.Subset {
+		for i, l := range labels {
+			if _, ok := extra[l]; ok && extra[l] == i {
+				add("extra-label", l, fmt.Sprintf("the column %q is not in the contract", l))
+			}
+		}
+	}
+	if m == contract.Exact && len(missing)+len(extra) == 0 {
+		for i, l := range labels {
+			if i < len(p.o.Columns) && p.o.Columns[i].Name != l {
+				add("incorrect-label", l, fmt.Sprintf("column %d is %q, and should be %q", i+1, l, p.o.Columns[i].Name))
+			}
+		}
+	}
+}
+
+// partitions are the values that a path has for columns: year=2024/month=01/x.parquet.
+func partitions(path string) map[string]string {
+	m := map[string]string{}
+	for {
+		dir, rest, ok := strings.Cut(path, "/")
+		if !ok {
+			return m
+		}
+		if k, v, ok := strings.Cut(dir, "="); ok {
+			m[k] = v
+		}
+		path = rest
+	}
+}
+
+// problem puts what a reader found under the check that it belongs to.
+func (p *pass) problem(of *openFile, pr table.Problem) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.target(pr.Code); s != nil {
+		p.problemIn(of, pr, &s.tally)
+	}
+}
+
+// target is the check that a problem belongs to; nil where nobody asks.
+func (p *pass) target(code string) *state {
+	switch code {
+	case table.CodeBlankRow, table.CodeExtraCell, table.CodeMissing:
+		return p.shape
+	case table.CodeBlankName, table.CodeTwice:
+		return p.labels
+	}
+	return p.source
+}
+
+func (p *pass) problemIn(of *openFile, pr table.Problem, t *tally) {
+	t.count += 1 + pr.More
+	e := example{file: of.n, row: pr.Row, note: pr.Note, value: pr.Value, code: pr.Code}
+	if labels := of.reader; labels != nil && pr.Col > 0 && pr.Col <= len(labels.Labels()) {
+		e.column = labels.Labels()[pr.Col-1]
+	}
+	t.keep(e)
+}
+
+// merge adds what a worker counted.
+func (p *pass) merge(w *worker) {
+	for i := range w.tallies {
+		p.slots[i].tally.merge(&w.tallies[i])
+	}
+	for i := range w.aggs {
+		p.aggs[i].merge(&w.aggs[i])
+	}
+}
+
+// finish decides what needs all rows.
+func (p *pass) finish() {
+	for _, s := range p.slots {
+		for _, name := range s.Columns {
+			if i := columnIndex(p.o, name); i >= 0 && !p.met[i] {
+				s.skipped = fmt.Sprintf("no file has the column %q", name)
+			}
+		}
+		if s.Kind == contract.RowCount {
+			s.count = s.total
+		}
+	}
+	for _, a := range p.aggs {
+		a.judge(p.r.in.Now)
+	}
+	for _, e := range p.exprs {
+		for _, i := range e.columns {
+			if !p.met[i] {
+				e.state.skipped = fmt.Sprintf("no file has the column %q", p.o.Columns[i].Name)
+			}
+		}
+	}
+}
