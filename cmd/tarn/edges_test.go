@@ -42,6 +42,8 @@ var edges = map[string][]string{
 	"internal/check/contract":  {"internal/check/cell"},
 	"internal/check":           {"internal/check/cell", "internal/check/contract", "internal/check/table", "internal/check/spill", "internal/check/decode", "internal/check/report"},
 	"cmd/internal/cli":         {"internal/dataset", "internal/config", "index", "store/chunk"},
+	"internal/dataset":         {"index", "index/scan", "index/vcs", "internal/config", "internal/durable", "store/digest", "store/pack", "store/cache", "store/remote", "store/transfer", "store/blob", "store/blob/fs", "store/blob/wrap", "internal/check", "internal/check/contract", "internal/check/report", "internal/check/spill"},
+	"cmd/internal/cli":         {"internal/dataset", "internal/check/report", "internal/config", "index", "store/chunk"},
 	"cmd/tarn":                 {"cmd/internal/cli"},
 	"bench":                    {},
 

@@ -46,7 +46,7 @@ type Input struct {
 	Subject   string                                                    // how messages call what is checked
 	Reference func(ctx context.Context, dataset string) (Source, error) // another dataset, for foreign keys; nil: there is none
 	Now       time.Time                                                 // for freshness
-	Shown     int                                                       // violations a check that are kept; all are counted
+	Shown     int                                                       // violations a check that are kept; all are counted; 0: 20, negative: none
 	Single    bool                                                      // the source is one file that the user named: globs of the contract don't choose it
 	NoValues  bool                                                      // no value of the data in the result
 	Workers   int                                                       // 0: one a processor
@@ -68,8 +68,11 @@ func Run(ctx context.Context, in Input) (*report.Result, error) {
 	if in.Memory == 0 {
 		in.Memory = defaultMemory
 	}
-	if in.Shown == 0 {
+	switch {
+	case in.Shown == 0:
 		in.Shown = defaultShown
+	case in.Shown < 0:
+		in.Shown = 0
 	}
 	if in.Progress == nil {
 		in.Progress = func(int64, int64) {}
@@ -100,7 +103,7 @@ type run struct {
 	objects []*object
 	paths   []string // of the table files, by the number that violations have
 	sorters int      // checks that need one
-	files_  int64
+	seen    int64    // files
 	rows    int64
 	bytes   atomic.Int64
 	spilled int64
@@ -178,7 +181,7 @@ func (r *run) close() {
 
 // result is what became of the checks.
 func (r *run) result() *report.Result {
-	res := &report.Result{Subject: r.in.Subject, Contract: r.in.Contract.File, Files: r.files_, Rows: r.rows, Bytes: r.bytes.Load(), Spilled: r.spilled}
+	res := &report.Result{Subject: r.in.Subject, Contract: r.in.Contract.File, Files: r.seen, Rows: r.rows, Bytes: r.bytes.Load(), Spilled: r.spilled}
 	for _, n := range r.in.Contract.NotRun {
 		res.NotRun = append(res.NotRun, report.NotRun{What: n.What, Line: n.Line})
 	}

@@ -57,7 +57,7 @@ func (r *run) files(ctx context.Context) error {
 	for _, s := range p.checks {
 		p.finish(s)
 	}
-	r.files_ += p.seen
+	r.seen = p.seen
 	return nil
 }
 

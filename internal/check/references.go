@@ -56,7 +56,7 @@ func (r *run) reference(ctx context.Context, s *state) error {
 		return err
 	}
 	r.bytes.Add(sub.bytes.Load())
-	r.rows, r.files_ = r.rows+sub.rows, r.files_+sub.files_
+	r.rows += sub.rows
 	switch {
 	case target.errored != "":
 		s.broke("%s", target.errored)

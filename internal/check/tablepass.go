@@ -205,7 +205,6 @@ func (p *pass) file(ctx context.Context, i int, jobs chan<- job) error {
 	})
 	pending.Wait()
 	p.mu.Lock()
-	p.r.files_++
 	p.r.bytes.Add(e.Size)
 	if of.reader != nil {
 		p.r.rows += of.reader.Rows()

@@ -69,7 +69,8 @@ type Repo struct {
 
 	ratesOnce sync.Once
 	limits    rates
-	fewer     sync.Once // jobs than asked for: said
+	fewer     sync.Once  // jobs than asked for: said
+	locateMu  sync.Mutex // looking for bytes on a remote, file by file
 }
 
 // ManifestSuffix ends the name of a manifest: data/ is tracked by data.tarn.

@@ -169,3 +169,41 @@ func (c *Cache) openOwn(d digest.Digest) (*os.File, fs.FileInfo, error) {
 	}
 	return f, info, nil
 }
+
+// At is an object that can be read at any place, by many goroutines.
+type At struct {
+	io.ReaderAt
+	size int64
+	f    *os.File
+}
+
+// Size is the object's size in bytes.
+func (a *At) Size() int64 { return a.size }
+
+// Close releases the file.
+func (a *At) Close() error {
+	if a.f == nil {
+		return nil
+	}
+	return a.f.Close()
+}
+
+// OpenAt opens an object for reads at any place. Its bytes are verified before: an own object is read once, unless nothing about it changed since it
+// was verified. Errors: fs.ErrNotExist, *CorruptError.
+func (c *Cache) OpenAt(d digest.Digest) (*At, error) {
+	if d == digest.Empty {
+		return &At{ReaderAt: bytes.NewReader(nil)}, nil
+	}
+	b, f, info, err := c.find(d, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return &At{ReaderAt: bytes.NewReader(b), size: int64(len(b))}, nil
+	}
+	if err := c.verify(d, f, info); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &At{f, info.Size(), f}, nil
+}

@@ -15,13 +15,14 @@ type verb struct {
 	short   string
 	long    string
 	example string
-	codes   []int // exit codes beside 0, 2, 3 and 130, which every command has
+	codes   []int          // exit codes beside 0, 2, 3 and 130, which every command has
+	means   map[int]string // what a code means here, where that is not what exitMeaning says
 	args    cobra.PositionalArgs
 }
 
 func (v verb) command(run func(ctx context.Context, args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: v.use, GroupID: v.group, Short: v.short, Long: v.long + "\n\n" + exitSection(v.codes), Example: v.example, DisableFlagsInUseLine: true,
+		Use: v.use, GroupID: v.group, Short: v.short, Long: v.long + "\n\n" + exitSection(v.codes, v.means), Example: v.example, DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			err := cmd.ValidateFlagGroups() // here, since cobra's own check comes later and its error would not be one of usage
 			if err == nil && v.args != nil {
@@ -40,7 +41,7 @@ func (v verb) command(run func(ctx context.Context, args []string) error) *cobra
 }
 
 // exitSection is the part of the help that says what exit codes mean.
-func exitSection(codes []int) string {
+func exitSection(codes []int, means map[int]string) string {
 	var b strings.Builder
 	b.WriteString("Exit codes:")
 	for _, c := range []int{exitOK, exitDiffers, exitUsage, exitFailed, exitIncomplete, exitRefused, exitCorrupt, exitInterrupted} {
@@ -49,7 +50,7 @@ func exitSection(codes []int) string {
 			common = common || own == c
 		}
 		if common {
-			fmt.Fprintf(&b, "\n  %3d  %s", c, exitMeaning[c])
+			fmt.Fprintf(&b, "\n  %3d  %s", c, firstOf(means[c], exitMeaning[c]))
 		}
 	}
 	return b.String()

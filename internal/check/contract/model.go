@@ -175,6 +175,7 @@ type Check struct {
 	Want      Want
 
 	Limit   cell.Value
+	Bound   string // Limit as the contract has it
 	Number  float64
 	Pattern *cell.Pattern
 	Values  []string

@@ -298,7 +298,7 @@ func (l *loader) bound(c *Column, k key, ck *Check) bool {
 		l.fail(k.node, "%s: %q is no %s", k.name, k.node.str(), c.Spec.Type)
 		return false
 	}
-	ck.Limit = limit
+	ck.Limit, ck.Bound = limit, k.node.str()
 	kinds := map[string]struct {
 		kind   Kind
 		symbol string

@@ -95,6 +95,9 @@ func (l *loader) library(o *Object, c *Column, n *node) {
 		return
 	}
 	ck.Text = fmt.Sprintf("%s %s", metric, want)
+	if len(ck.Columns) > 0 {
+		ck.Text = fmt.Sprintf("%s of %s %s", metric, strings.Join(ck.Columns, ", "), want)
+	}
 	if name := n.get("name").str(); name != "" {
 		ck.Text = name + ": " + ck.Text
 	}

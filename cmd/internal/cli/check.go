@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tarn/internal/check/report"
+	"tarn/internal/dataset"
+)
+
+// checkOptions are the flags of check.
+type checkOptions struct {
+	dataset.CheckOptions
+	contract, schema string
+	init, force      bool
+	export           string
+	failOn           string
+	reports          []string
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var o checkOptions
+	cmd := verb{
+		use: "check [[REV:]DATASET… | FILE…]", group: "data",
+		short: "Hold data against a contract",
+		long: `Checks a version of a dataset against DATASET.contract.yaml (Open Data Contract
+Standard) or DATASET.schema.json (Table Schema) beside its manifest: files,
+tables, rows. It reads what the manifest says, from the workspace where that is
+unchanged, else from the cache, else from the remote, and there only the parts
+that it needs. With --contract or --schema and without REV it reads files or
+directories as they stand on the disk, tracked or not, also outside of Git.
+Reports are github, gitlab, junit, markdown and sarif. docs/checks.md lists the
+checks.`,
+		example: "  tarn check\n  tarn check data HEAD~5:data\n  tarn check new.csv --schema data.schema.json\n  tarn check --report junit=check.xml --report github\n  tarn check --init data",
+		codes:   []int{exitDiffers, exitCorrupt},
+		means:   map[int]string{exitDiffers: "a check failed", exitUsage: "wrong arguments or contract, or nothing to check", exitFailed: "could not check: disk, network, permission"},
+	}.command(func(ctx context.Context, args []string) error {
+		o.Targets = args
+		return a.runCheck(ctx, &o)
+	})
+	f := cmd.Flags()
+	f.StringVar(&o.contract, "contract", "", "`FILE` of the contract")
+	f.StringVar(&o.schema, "schema", "", "`FILE` with a Table Schema")
+	f.BoolVar(&o.init, "init", false, "write a contract that fits the data")
+	f.BoolVar(&o.force, "force", false, "--init replaces a contract that is there")
+	f.StringVar(&o.export, "export", "", "print the contract as `FORM`: odcs, table-schema")
+	f.StringVar(&o.failOn, "fail-on", "error", "`LEVEL`: error, warning, never")
+	f.BoolVar(&o.NoValues, "no-values", false, "show no value of the data")
+	f.IntVar(&o.Shown, "max", 5, "violations to show of each check, `N`")
+	f.StringArrayVar(&o.reports, "report", nil, "also write a report, `FORM[=FILE]`")
+	f.StringVarP(&o.Remote, "remote", "r", "", "`NAME` of the remote to read from")
+	cmd.MarkFlagsMutuallyExclusive("contract", "schema")
+	cmd.MarkFlagsMutuallyExclusive("init", "export")
+	return cmd
+}
+
+func (o *checkOptions) prepare() error {
+	if !slices.Contains([]string{"error", "warning", "never"}, o.failOn) {
+		return fmt.Errorf("%w: --fail-on is error, warning or never, not %q", dataset.ErrUsage, o.failOn)
+	}
+	if o.Shown < 0 || o.Shown > 10_000 {
+		return fmt.Errorf("%w: --max is a number from 0 to 10,000", dataset.ErrUsage)
+	}
+	if o.Shown == 0 {
+		o.Shown = -1
+	}
+	for _, r := range o.reports {
+		if form, _, _ := strings.Cut(r, "="); !slices.Contains(report.Formats, form) {
+			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(report.Formats, ", "), form)
+		}
+	}
+	o.Contract, o.Now = firstOf(o.contract, o.schema), time.Now()
+	return nil
+}
+
+func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
+	if err := o.prepare(); err != nil {
+		return err
+	}
+	switch {
+	case o.init:
+		return a.initContract(ctx, o)
+	case o.export != "":
+		return a.exportContract(ctx, o)
+	}
+	res, err := a.checked(ctx, o)
+	if res == nil {
+		return err
+	}
+	a.tell(res.Problems)
+	v := checkView(res)
+	if serr := a.show("check", v); err == nil {
+		err = serr
+	}
+	if rerr := a.report(o.reports, res.Results); err == nil {
+		err = rerr
+	}
+	if err != nil {
+		return err
+	}
+	return o.verdict(res.Results)
+}
+
+// checked runs against files on the disk where a contract is named and no revision is, else against versions of datasets.
+func (a *app) checked(ctx context.Context, o *checkOptions) (*dataset.CheckResult, error) {
+	onDisk := o.Contract != "" && len(o.Targets) > 0
+	for _, t := range o.Targets {
+		if _, err := os.Stat(filepath.Join(a.dir, t)); err != nil && !filepath.IsAbs(t) {
+			onDisk = onDisk && !strings.Contains(t, ":")
+		}
+	}
+	if onDisk {
+		return dataset.CheckFiles(ctx, a.dir, o.Targets, o.Contract, o.CheckSettings, a.reporter())
+	}
+	r, err := a.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.Check(ctx, o.CheckOptions)
+}
+
+// verdict turns results into the exit code.
+func (o *checkOptions) verdict(rs []*report.Result) error {
+	var n report.Counts
+	for _, r := range rs {
+		c := r.Count()
+		n.Passed, n.Errors, n.Warnings, n.Infos, n.Broken = n.Passed+c.Passed, n.Errors+c.Errors, n.Warnings+c.Warnings, n.Infos+c.Infos, n.Broken+c.Broken
+	}
+	switch {
+	case n.Errors > 0 && o.failOn != "never", n.Warnings > 0 && o.failOn == "warning":
+		return dataset.ErrDiffers
+	case n.Broken > 0:
+		return fmt.Errorf("could not check: %s", many(int64(n.Broken), "check"))
+	case n.Passed+n.Errors+n.Warnings+n.Infos == 0:
+		return fmt.Errorf("%w: every check was skipped, so nothing was checked", dataset.ErrUsage)
+	}
+	return nil
+}
+
+// report writes the reports that were asked for; one without a file goes to stdout, that of github also into the files that the runner names.
+func (a *app) report(reports []string, rs []*report.Result) error {
+	for _, r := range reports {
+		form, file, _ := strings.Cut(r, "=")
+		var b bytes.Buffer
+		if err := report.Write(&b, form, rs); err != nil {
+			return err
+		}
+		if file != "" {
+			if !filepath.IsAbs(file) {
+				file = filepath.Join(a.dir, file)
+			}
+			if err := dataset.WriteReport(file, b.Bytes(), false); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := a.Out.Write(b.Bytes()); err != nil {
+			return err
+		}
+		if form == "github" {
+			if err := a.stepFiles(rs); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *app) stepFiles(rs []*report.Result) error {
+	if file := a.Getenv("GITHUB_STEP_SUMMARY"); file != "" {
+		var b bytes.Buffer
+		if err := report.Write(&b, "markdown", rs); err != nil {
+			return err
+		}
+		if err := dataset.WriteReport(file, b.Bytes(), true); err != nil {
+			return err
+		}
+	}
+	if file := a.Getenv("GITHUB_OUTPUT"); file != "" {
+		return dataset.WriteReport(file, []byte(report.Outputs(rs)), true)
+	}
+	return nil
+}

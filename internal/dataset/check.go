@@ -1,0 +1,378 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tarn/index"
+	"tarn/index/scan"
+	"tarn/internal/check"
+	"tarn/internal/check/contract"
+	"tarn/internal/check/report"
+	"tarn/internal/durable"
+	"tarn/store/cache"
+	"tarn/store/digest"
+)
+
+// The names of contracts, beside the manifest of a dataset.
+const (
+	ContractSuffix = ".contract.yaml"
+	SchemaSuffix   = ".schema.json"
+)
+
+// CheckOptions say what is held against which contract.
+type CheckOptions struct {
+	Targets  []string // [REV:]DATASET; none: all datasets of the work tree that have a contract
+	Contract string   // a file; empty: that beside the manifest
+	Remote   string   // where bytes that are not here come from; empty: that of each dataset
+	CheckSettings
+}
+
+// CheckSettings are those of every run.
+type CheckSettings struct {
+	Shown    int  // violations that are kept of each check
+	NoValues bool // nothing of the data in the result
+	Now      time.Time
+}
+
+// CheckResult is what was found, by dataset.
+type CheckResult struct {
+	Results  []*report.Result
+	Problems []Problem // bytes that are not what they should be
+}
+
+// ErrNoContract says that there is nothing to check against.
+var ErrNoContract = fmt.Errorf("%w: there is no contract", ErrUsage)
+
+// Check holds versions of datasets against their contracts. What is wrong with the data is in the result; a wrong contract wraps ErrUsage.
+func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
+	ts, err := r.checkTargets(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	res := &CheckResult{}
+	for _, t := range ts {
+		src := &versionSource{r: r, w: t.wanted, remote: o.Remote, problems: &res.Problems}
+		in := check.Input{Contract: t.contract, Source: src, Subject: t.subject, Single: t.Form == index.FormFile, Temp: r.checkTemp,
+			Reference: func(ctx context.Context, name string) (check.Source, error) {
+				return r.checkReference(ctx, t, name, o, res)
+			}}
+		if err := o.run(ctx, in, r.report, res, t.Manifest); err != nil {
+			return res, err
+		}
+		src.close()
+	}
+	if slices.ContainsFunc(res.Problems, func(p Problem) bool { return isCorrupt(p.Err) }) {
+		return res, fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
+	}
+	return res, nil
+}
+
+func (s CheckSettings) run(ctx context.Context, in check.Input, rep Reporter, res *CheckResult, m *index.Manifest) error {
+	in.Now, in.Shown, in.NoValues = s.Now, s.Shown, s.NoValues
+	in.Progress = rep.Add
+	total := int64(-1)
+	if m != nil {
+		_, total = index.Totals(m)
+	}
+	rep.Phase("check "+in.Subject, -1, total)
+	got, err := check.Run(ctx, in)
+	var rule *check.RuleError
+	if errors.As(err, &rule) {
+		return fmt.Errorf("%w: %s: %w", ErrUsage, in.Contract.File, err)
+	}
+	if err != nil {
+		return fmt.Errorf("check %s: %w", in.Subject, err)
+	}
+	res.Results = append(res.Results, got)
+	return nil
+}
+
+// checkTarget is a version with the contract that it is held against.
+type checkTarget struct {
+	wanted
+	rev      string // "" for the work tree
+	subject  string
+	contract *contract.Contract
+}
+
+func (r *Repo) checkTargets(ctx context.Context, o CheckOptions) ([]checkTarget, error) {
+	var ts []checkTarget
+	args := o.Targets
+	if len(args) == 0 {
+		args = []string{""}
+	}
+	for _, arg := range args {
+		more, err := r.checkTarget(ctx, arg, o)
+		if err != nil {
+			return nil, err
+		}
+		ts = append(ts, more...)
+	}
+	if len(ts) == 0 {
+		return nil, &Hinted{fmt.Errorf("%w beside any dataset", ErrNoContract), "tarn check --init DATASET"}
+	}
+	return ts, nil
+}
+
+// checkTarget finds the datasets that an argument names. Of one that names many, those without a contract are left out.
+func (r *Repo) checkTarget(ctx context.Context, arg string, o CheckOptions) ([]checkTarget, error) {
+	rev, p := splitRev(arg)
+	s := Selection{}
+	if p != "" {
+		s.Paths = []string{p}
+	}
+	if rev != "" {
+		s.Revs = []string{rev}
+	}
+	ws, problems, err := r.versions(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		return nil, problems[0].Err
+	}
+	if len(ws) == 0 && arg != "" {
+		return nil, fmt.Errorf("%w: there is no dataset %s", ErrUsage, arg)
+	}
+	var ts []checkTarget
+	for _, w := range ws {
+		c, err := r.findContract(ctx, rev, w, o.Contract)
+		if errors.Is(err, ErrNoContract) && (arg == "" || len(ws) > 1) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		subject := w.String()
+		if rev != "" {
+			subject = rev + ":" + subject
+		}
+		ts = append(ts, checkTarget{w, rev, subject, c})
+	}
+	return ts, nil
+}
+
+// splitRev takes REV:PATH apart; a path may have a colon only after a "/", or with "./" in front.
+func splitRev(arg string) (rev, p string) {
+	before, after, ok := strings.Cut(arg, ":")
+	if !ok || strings.Contains(before, string(filepath.Separator)) && strings.HasPrefix(before, ".") || len(before) == 1 && filepath.VolumeName(arg) != "" {
+		return "", arg
+	}
+	return before, after
+}
+
+// findContract reads the contract of a version: the file that was named, else that beside the manifest, of the commit if it has one, else of the work tree.
+func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named string) (*contract.Contract, error) {
+	if named != "" {
+		p := named
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(r.root, filepath.FromSlash(r.prefix), p)
+		}
+		return readContract(named, p)
+	}
+	for _, suffix := range []string{ContractSuffix, SchemaSuffix} {
+		name := w.Dataset + suffix
+		if rev != "" {
+			b, err := r.git.Contents(ctx, w.commit+":"+name, contract.MaxSize)
+			if err == nil {
+				return loadContract(rev+":"+name, b)
+			}
+			if !isNotFound(err) {
+				return nil, err
+			}
+		}
+		c, err := readContract(name, r.abs(name))
+		if !errors.Is(err, ErrNoContract) {
+			return c, err
+		}
+	}
+	return nil, &Hinted{fmt.Errorf("%w beside %s", ErrNoContract, w.Dataset+ManifestSuffix), "tarn check --init " + w.Dataset}
+}
+
+func readContract(name, p string) (*contract.Contract, error) {
+	f, info, err := durable.OpenRegular(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w %s", ErrNoContract, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info.Size() > contract.MaxSize {
+		return nil, fmt.Errorf("%w: %s has more than %d bytes", ErrUsage, name, contract.MaxSize)
+	}
+	b := make([]byte, info.Size())
+	if _, err := f.ReadAt(b, 0); err != nil && len(b) > 0 {
+		return nil, err
+	}
+	return loadContract(name, b)
+}
+
+func loadContract(name string, b []byte) (*contract.Contract, error) {
+	c, err := contract.Load(name, b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return c, nil
+}
+
+// checkReference is another dataset, in the version that goes with the target.
+func (r *Repo) checkReference(ctx context.Context, t checkTarget, name string, o CheckOptions, res *CheckResult) (check.Source, error) {
+	name = path.Clean(path.Join(path.Dir(t.Dataset), name))
+	s := Selection{Paths: []string{filepath.Join(r.root, filepath.FromSlash(name))}}
+	if t.rev != "" {
+		s.Revs = []string{t.rev}
+	}
+	ws, problems, err := r.versions(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if len(problems) > 0 {
+		return nil, problems[0].Err
+	}
+	if len(ws) != 1 {
+		return nil, fmt.Errorf("there is no dataset %s", name)
+	}
+	return &versionSource{r: r, w: ws[0], remote: o.Remote, problems: &res.Problems}, nil
+}
+
+// checkTemp is a file for keys, beside the index.
+func (r *Repo) checkTemp() (spillFile, error) {
+	dir := filepath.Join(r.own, "tmp")
+	if err := r.disk.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	return tempIn(r.disk, dir)
+}
+
+// versionSource gives the files of a version: from the workspace where the index says that they are there unchanged, else from the cache, else in parts from
+// the remote.
+type versionSource struct {
+	r        *Repo
+	w        wanted
+	remote   string
+	mu       sync.Mutex
+	problems *[]Problem
+	idx      *scan.Index
+	opened   bool
+}
+
+func (s *versionSource) close() {
+	if s.idx != nil {
+		s.idx.Close()
+	}
+}
+
+// name is the path of an entry as contracts see it: of a dataset that is one file, the file's name.
+func (s *versionSource) name(e *index.Entry) string {
+	if e.Path == "." {
+		return path.Base(s.w.Dataset)
+	}
+	return e.Path
+}
+
+func (s *versionSource) Entries(ctx context.Context) iter.Seq2[check.Entry, error] {
+	return func(yield func(check.Entry, error) bool) {
+		for e, err := range index.Walk(ctx, s.w.Manifest, s.r.anywhere(s.w.Dataset), s.w.Prefix) {
+			if err != nil {
+				yield(check.Entry{}, err)
+				return
+			}
+			if e.Kind != index.File && e.Kind != index.Exec {
+				continue
+			}
+			if !yield(check.Entry{Path: s.name(&e), Size: e.Size, Digest: e.Digest}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *versionSource) Digest(_ context.Context, e check.Entry) ([32]byte, error) {
+	return e.Digest, nil
+}
+
+func (s *versionSource) Open(ctx context.Context, e check.Entry) (check.File, error) {
+	f, err := s.open(ctx, e)
+	if err != nil && isCorrupt(err) {
+		s.mu.Lock()
+		*s.problems = append(*s.problems, Problem{Dataset: s.w.Dataset, Path: e.Path, Err: err})
+		s.mu.Unlock()
+	}
+	return f, err
+}
+
+func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, error) {
+	entry := index.Entry{Path: e.Path, Kind: index.File, Digest: digest.Digest(e.Digest), Size: e.Size}
+	if s.w.Form == index.FormFile {
+		entry.Path = "."
+	}
+	if f := s.workspace(&entry); f != nil {
+		return f, nil
+	}
+	store, err := s.r.openCache()
+	if err != nil {
+		return nil, err
+	}
+	at, err := store.OpenAt(entry.Digest)
+	if err == nil {
+		return at, nil
+	}
+	var corrupt *cache.CorruptError
+	if !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &corrupt) {
+		return nil, err
+	}
+	f, rerr := s.r.openRemote(ctx, s.w, &entry, s.remote)
+	if rerr != nil {
+		return nil, fmt.Errorf("it is neither in the workspace nor in the cache, and: %w", rerr)
+	}
+	return f, nil
+}
+
+// workspace opens the file that stands there, if the index knows that it has the entry's bytes.
+func (s *versionSource) workspace(e *index.Entry) check.File {
+	s.mu.Lock()
+	if !s.opened {
+		s.idx, s.opened = s.r.openIndex(s.w.Dataset), true
+	}
+	if s.idx == nil {
+		s.mu.Unlock()
+		return nil
+	}
+	rec, ok := s.idx.Lookup(e.Path)
+	s.mu.Unlock()
+	if !ok || rec.Digest != e.Digest {
+		return nil
+	}
+	name := s.r.abs(s.w.Dataset)
+	if e.Path != "." {
+		name = filepath.Join(name, filepath.FromSlash(e.Path))
+	}
+	f, info, err := durable.OpenRegular(name)
+	if err != nil {
+		return nil
+	}
+	if st := scan.StatOf(info); st.Size != e.Size || !rec.Trusted(st, s.r.trust()) {
+		f.Close()
+		return nil
+	}
+	return osFile{f, e.Size}
+}
+
+type osFile struct {
+	*os.File
+	size int64
+}
+
+func (f osFile) Size() int64 { return f.size }
