@@ -53,6 +53,8 @@ type Input struct {
 	Memory    int64                                                     // bytes for keys, all checks together; 0: 128 MiB
 	Temp      func() (spill.Temp, error)
 	Progress  func(files, bytes int64) // what was done since the last call; may be nil; from many goroutines
+
+	planted contract.Kind // for tests: a kind whose checks see nothing
 }
 
 const (
@@ -194,6 +196,9 @@ func (r *run) result() *report.Result {
 func (s *state) report(r *run) report.Check {
 	c := report.Check{Key: s.Key, Kind: string(s.Kind), Code: s.Code, Object: s.Object.Name, Columns: s.Columns, Severity: s.Severity.String(), Text: s.Text, Line: s.Line, Col: s.Col,
 		Count: s.count, Total: s.total, Note: s.note, Status: report.Passed}
+	if s.Kind == r.in.planted {
+		return c
+	}
 	holds := s.count == 0
 	switch {
 	case s.judged:

@@ -37,7 +37,7 @@ func (r *run) reference(ctx context.Context, s *state) error {
 		}
 	}
 	if len(o.files) == 0 {
-		s.count, s.note = s.count+1, "there is no file that it could refer to"
+		s.judged, s.note = true, "there is no file that it could refer to"
 		return nil
 	}
 	// The columns are read as those that refer to them are, so that 1 and 01 are the same where they are integers.
@@ -63,7 +63,7 @@ func (r *run) reference(ctx context.Context, s *state) error {
 	case reading.count > 0:
 		s.broke("what it refers to can't be read to the end")
 	case target.skipped != "":
-		s.count, s.note = s.count+1, "what it refers to lacks a column: "+fmt.Sprint(s.Ref.Columns)
+		s.judged, s.note = true, "what it refers to lacks a column: "+fmt.Sprint(s.Ref.Columns)
 	}
 	return nil
 }

@@ -242,7 +242,8 @@ func (r *parquetReader) group(ctx context.Context, g parquet.RowGroup, first int
 		b.First, b.Rows, b.Nums, b.Problems = first, n, nil, b.Problems[:0]
 		for i, c := range curs {
 			b.Cols[i] = Column{Kind: r.kinds[i]}
-			if c == nil {
+			if c == nil { // not read
+				b.Cols[i] = Column{Kind: JSON, constant: true}
 				continue
 			}
 			if err := c.take(&b.Cols[i], n); err != nil {
