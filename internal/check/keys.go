@@ -98,15 +98,15 @@ func (w *worker) key(i int, b *table.Batch) error {
 		}
 	}
 	for r := range b.Rows {
-		buf, null := w.buf[:0], false
+		buf, state := w.buf[:0], isValue
 		for j, col := range cols {
-			var isNull bool
-			buf, isNull = w.canonical(buf, k.columns[j], col, r)
-			null = null || isNull
+			var s valueState
+			buf, s = w.canonical(buf, k.columns[j], col, r)
+			state = max(state, s)
 		}
 		w.buf = buf
-		if null && !k.nulls {
-			if k.Kind == contract.PrimaryKey {
+		if state != isValue && !k.nulls {
+			if k.Kind == contract.PrimaryKey && state == isNull {
 				w.violation(k.slot, b, r, strings.Join(k.Columns, ", "), nil, "a part of the key is missing")
 			}
 			continue
@@ -149,11 +149,20 @@ func (w *worker) hand(i int) error {
 	return nil
 }
 
-// canonical appends a value in a form that is the same for values that are: 1, 01 and +1 of a column of integers. It tells whether it is null.
-func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]byte, bool) {
+// valueState says what a value is good for as a part of a key.
+type valueState int
+
+const (
+	isValue valueState = iota
+	isNull
+	isWrong // not of its column's type, which is a violation of its own
+)
+
+// canonical appends a value in a form that is the same for values that are: 1, 01 and +1 of a column of integers.
+func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]byte, valueState) {
 	ru := w.p.columns[column]
 	if col.IsAbsent(r) {
-		return append(dst, 0), true
+		return append(dst, 0), isNull
 	}
 	kind := col.Kind
 	if kind == table.Mixed {
@@ -163,32 +172,39 @@ func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]
 	if kind == table.Text || col.Kind == table.Mixed || kind == table.String || kind == table.JSON {
 		v = col.Text(r)
 		if kind == table.Text && (col.IsMissing(r) || len(v) == 0 && ru.emptyNil || ru.isMissing(v)) {
-			return append(dst, 0), true
+			return append(dst, 0), isNull
 		}
 	} else {
 		v, w.lit = literal(col, kind, r, w.lit)
 	}
-	if n, ok := w.number(ru, col, kind, r, v); ok {
-		dst = append(dst, 1)
-		if n.IsInt {
-			return binary.LittleEndian.AppendUint64(append(dst, 'i'), uint64(n.Int)), false
+	n, state := w.number(ru, col, kind, r, v)
+	switch t := ru.Spec.Type; {
+	case state == isValue && t.Ordered() && n.IsInt:
+		return binary.LittleEndian.AppendUint64(append(dst, 'i'), uint64(n.Int)), isValue
+	case state == isValue && t.Ordered():
+		return binary.LittleEndian.AppendUint64(append(dst, 'f'), math.Float64bits(n.Float+0)), isValue
+	case state == isValue && t == cell.Boolean:
+		if ru.Spec.IsTrue(v) || string(v) == "true" {
+			return append(dst, 't'), isValue
 		}
-		return binary.LittleEndian.AppendUint64(append(dst, 'f'), math.Float64bits(n.Float+0)), false
+		return append(dst, 'u'), isValue
 	}
-	dst = append(dst, 2)
-	dst = binary.AppendUvarint(dst, uint64(len(v)))
-	return append(dst, v...), false
+	dst = binary.AppendUvarint(append(dst, 2), uint64(len(v)))
+	return append(dst, v...), state
 }
 
-// number is the value of an ordered type.
-func (w *worker) number(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.Value, bool) {
-	if !ru.Spec.Type.Ordered() {
-		return cell.Value{}, false
-	}
+// number is what a value compares as, and whether it is of its type.
+func (w *worker) number(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (n cell.Value, state valueState) {
+	ok := false
 	if kind == table.Text {
-		return ru.Spec.Parse(v)
+		n, ok = ru.Spec.Parse(v)
+	} else {
+		n, ok = fits(ru, col, kind, r, v)
 	}
-	return fits(ru, col, kind, r, v)
+	if !ok || ru.Spec.Type == cell.Number && n.IsNaN() { // NaN is not the same as any other
+		state = isWrong
+	}
+	return n, state
 }
 
 // shownKey is a key for messages.

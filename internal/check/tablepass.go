@@ -350,6 +350,14 @@ func (p *pass) labelled(of *openFile, labels []string, extra map[string]int, mis
 		}
 		return
 	}
+	if m == contract.Exact && len(labels) == len(p.o.Columns) {
+		for i, l := range labels {
+			if want := p.o.Columns[i].Name; want != l {
+				add("incorrect-label", l, fmt.Sprintf("column %d is %q, and should be %q", i+1, l, want))
+			}
+		}
+		return
+	}
 	if m != contract.Superset {
 		for _, name := range missing {
 			add("missing-label", name, fmt.Sprintf("the file has no column %q", name))
@@ -359,13 +367,6 @@ func (p *pass) labelled(of *openFile, labels []string, extra map[string]int, mis
 		for i, l := range labels {
 			if _, ok := extra[l]; ok && extra[l] == i {
 				add("extra-label", l, fmt.Sprintf("the column %q is not in the contract", l))
-			}
-		}
-	}
-	if m == contract.Exact && len(missing)+len(extra) == 0 {
-		for i, l := range labels {
-			if i < len(p.o.Columns) && p.o.Columns[i].Name != l {
-				add("incorrect-label", l, fmt.Sprintf("column %d is %q, and should be %q", i+1, l, p.o.Columns[i].Name))
 			}
 		}
 	}

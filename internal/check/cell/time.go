@@ -94,7 +94,10 @@ func (s *Spec) time(b []byte) (int64, bool) {
 	case Date:
 		return ParseDate(b)
 	case Time:
-		return parseClock(b, true)
+		if len(b) < 8 {
+			return 0, false
+		}
+		return parseClock(b)
 	case Datetime:
 		return ParseDatetime(b)
 	case Year:
@@ -197,12 +200,12 @@ func ParseDatetime(b []byte) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	ns, ok := parseClock(b[11:], true)
+	ns, ok := parseClock(b[11:])
 	return day*nsPerDay + ns, ok
 }
 
-// parseClock reads HH:MM[:SS[.f]] and, where zone is set, Z or ±HH:MM, which is taken off.
-func parseClock(b []byte, zone bool) (int64, bool) {
+// parseClock reads HH:MM[:SS[.f]] and Z or ±HH:MM, which is taken off.
+func parseClock(b []byte) (int64, bool) {
 	if len(b) < 5 || b[2] != ':' {
 		return 0, false
 	}
@@ -231,7 +234,7 @@ func parseClock(b []byte, zone bool) (int64, bool) {
 		return ns, true
 	}
 	off, ok := parseZone(b)
-	return ns - off, ok && zone
+	return ns - off, ok
 }
 
 func fraction(b []byte) (ns int64, rest []byte, ok bool) {
