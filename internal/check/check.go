@@ -119,11 +119,12 @@ type state struct {
 	errored  string // why it can't be run to its end
 	skipped  string
 	sorter   *spill.Sorter
-	lock     sync.Mutex // of checks that many goroutines run file by file
-	unknown  int64      // files of a format that nobody knows
-	referred bool       // of a foreign key: its keys are those that are referred to
-	passed   bool       // for checks that compare by themselves
-	judged   bool       // passed holds
+	lock     sync.Mutex      // of checks that many goroutines run file by file
+	splits   []contract.Glob // of leakage, by the names of the splits
+	unknown  int64           // files of a format that nobody knows
+	referred bool            // of a foreign key: its keys are those that are referred to
+	passed   bool            // for checks that compare by themselves
+	judged   bool            // passed holds
 	note     string
 }
 
@@ -149,6 +150,9 @@ func newRun(in Input) *run {
 	for _, c := range in.Contract.Checks {
 		s := &state{Check: c}
 		s.tally.most = in.Shown
+		for _, n := range c.Custom.SplitNames() {
+			s.splits = append(s.splits, c.Custom.SplitGlobs[n])
+		}
 		r.states = append(r.states, s)
 		if o := byObject[c.Object]; o != nil && c.NeedsRows() {
 			o.checks = append(o.checks, s)

@@ -205,13 +205,7 @@ func (p *filePass) digest(ctx context.Context, e Entry) ([32]byte, error) {
 func (p *filePass) key(ctx context.Context, s *state, e Entry) error {
 	rec := spill.Record{Row: p.seen}
 	if s.Kind == contract.Leakage {
-		tag := -1
-		for i, n := range s.Custom.SplitNames() {
-			if s.Custom.SplitGlobs[n].Match(e.Path) {
-				tag = i
-				break
-			}
-		}
+		tag := splitOf(s.splits, e.Path)
 		if tag < 0 {
 			s.total--
 			return nil

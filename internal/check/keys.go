@@ -51,9 +51,7 @@ func newKeyRule(o *object, s *state, slot int) *keyRule {
 			k.tag = tagReferred
 		}
 	case contract.Leakage:
-		for _, n := range s.Custom.SplitNames() {
-			k.splits = append(k.splits, s.Custom.SplitGlobs[n])
-		}
+		k.splits = s.splits
 	}
 	return k
 }
