@@ -281,55 +281,55 @@ func isMultiple(n cell.Value, of float64) bool {
 
 // typed checks a column whose values have a type already.
 func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
-	if w.fastTyped(ru, b, col) {
+	ints, floats := ru.quick(col)
+	if col.Kind == table.String && ru.Spec.Type == cell.String && ru.Spec.Plain() && !ru.more && (col.Absent == nil || !ru.nullSlow) {
 		return
 	}
 	for r := range b.Rows {
-		if col.IsAbsent(r) {
+		switch {
+		case col.IsAbsent(r):
 			if ru.nullSlow {
 				w.null(ru, b, r, nil)
 			}
 			continue
-		}
-		kind := col.Kind
-		if kind == table.Mixed {
-			kind = col.KindAt(r)
-		}
-		var v []byte
-		v, w.buf = literal(col, kind, r, w.buf)
-		n, ok := fits(ru, col, kind, r, v)
-		if col.Kind == table.Mixed && kind == table.String && (len(v) == 0 && ru.emptyNil || ru.isMissing(v)) && ru.Spec.Type != cell.String && ru.Spec.Type != cell.Any {
-			w.null(ru, b, r, v)
+		case ints && col.Ints[r] >= ru.lo && col.Ints[r] <= ru.hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi:
 			continue
 		}
-		w.value(ru, b, r, v, n, ok)
+		w.typedValue(ru, b, col, r)
 	}
 }
 
-// fastTyped passes over numbers that are surely right; it is false where the values have to be looked at one by one.
-func (w *worker) fastTyped(ru *rule, b *table.Batch, col *table.Column) bool {
-	if ru.more || col.Absent != nil {
-		return false
+// quick says that a column's numbers are right where they are between the bounds of the rule.
+func (ru *rule) quick(col *table.Column) (ints, floats bool) {
+	t := ru.Spec.Type
+	switch col.Kind {
+	case table.Int:
+		ints = t == cell.Integer
+	case table.Date:
+		ints = t == cell.Date
+	case table.Datetime:
+		ints = t == cell.Datetime
+	case table.Time:
+		ints = t == cell.Time
+	case table.Float:
+		floats = t == cell.Number
 	}
-	switch {
-	case col.Kind == table.Int && ru.Spec.Type == cell.Integer, col.Kind == table.Date && ru.Spec.Type == cell.Date, col.Kind == table.Datetime && ru.Spec.Type == cell.Datetime, col.Kind == table.Time && ru.Spec.Type == cell.Time:
-		for _, n := range col.Ints {
-			if n < ru.lo || n > ru.hi {
-				return false
-			}
-		}
-		return true
-	case col.Kind == table.Float && ru.Spec.Type == cell.Number:
-		for _, f := range col.Floats {
-			if !(f >= ru.flo && f <= ru.fhi) {
-				return false
-			}
-		}
-		return true
-	case col.Kind == table.String && ru.Spec.Type == cell.String && ru.Spec.Plain():
-		return true
+	return ints && !ru.more, floats && !ru.more
+}
+
+func (w *worker) typedValue(ru *rule, b *table.Batch, col *table.Column, r int) {
+	kind := col.Kind
+	if kind == table.Mixed {
+		kind = col.KindAt(r)
 	}
-	return false
+	var v []byte
+	v, w.buf = literal(col, kind, r, w.buf)
+	n, ok := fits(ru, col, kind, r, v)
+	if col.Kind == table.Mixed && kind == table.String && (len(v) == 0 && ru.emptyNil || ru.isMissing(v)) && ru.Spec.Type != cell.String && ru.Spec.Type != cell.Any {
+		w.null(ru, b, r, v)
+		return
+	}
+	w.value(ru, b, r, v, n, ok)
 }
 
 // literal is the text of a typed value, for messages and checks of text.
