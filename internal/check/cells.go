@@ -281,6 +281,10 @@ func isMultiple(n cell.Value, of float64) bool {
 
 // typed checks a column whose values have a type already.
 func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
+	if col.Dict != 0 {
+		w.fromDictionary(ru, b, col)
+		return
+	}
 	ints, floats := ru.quick(col)
 	if col.Kind == table.String && ru.Spec.Type == cell.String && ru.Spec.Plain() && !ru.more && (col.Absent == nil || !ru.nullSlow) {
 		return
@@ -296,6 +300,34 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 			continue
 		}
 		w.typedValue(ru, b, col, r)
+	}
+}
+
+// verdicts are what is known of the values of a dictionary: 0 nothing, 1 that they are right.
+type verdicts struct {
+	dict  uint64
+	right []uint8
+}
+
+// fromDictionary looks at each value of a dictionary once, and at those that are wrong each time they stand somewhere.
+func (w *worker) fromDictionary(ru *rule, b *table.Batch, col *table.Column) {
+	v := &w.verdicts[ru.index]
+	if v.dict != col.Dict {
+		v.dict, v.right = col.Dict, append(v.right[:0], make([]uint8, col.Size)...)
+	}
+	for r := range b.Rows {
+		if col.IsAbsent(r) {
+			if ru.nullSlow {
+				w.null(ru, b, r, nil)
+			}
+			continue
+		}
+		if code := col.Codes[r]; v.right[code] == 0 {
+			before := w.found
+			if w.typedValue(ru, b, col, r); w.found == before {
+				v.right[code] = 1
+			}
+		}
 	}
 }
 

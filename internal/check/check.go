@@ -224,6 +224,9 @@ func (s *state) report(r *run) report.Check {
 	if s.errored != "" && c.Status == report.Failed {
 		c.Note = s.errored
 	}
+	if r.in.NoValues && s.Kind == contract.Freshness {
+		c.Note = "" // it has the newest value
+	}
 	for _, e := range s.examples {
 		v := report.Violation{Code: e.code, File: e.path, Row: e.row, Column: e.column, Value: e.value, Note: e.note}
 		if v.File == "" && e.file >= 0 {

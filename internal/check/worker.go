@@ -21,10 +21,13 @@ type worker struct {
 	lit     []byte // a literal
 	shown   []byte // a key for messages
 	of      *openFile
+
+	found    int64      // violations so far
+	verdicts []verdicts // by column
 }
 
 func newWorker(p *pass) *worker {
-	w := &worker{p: p, tallies: make([]tally, len(p.slots)), aggs: make([]aggState, len(p.aggs)), keys: make([][]spill.Record, len(p.keys)), row: newRowEnv()}
+	w := &worker{p: p, tallies: make([]tally, len(p.slots)), aggs: make([]aggState, len(p.aggs)), keys: make([][]spill.Record, len(p.keys)), row: newRowEnv(), verdicts: make([]verdicts, len(p.columns))}
 	for i := range w.tallies {
 		w.tallies[i].most = p.r.in.Shown
 	}
@@ -119,6 +122,7 @@ func (w *worker) batch(b *table.Batch) error {
 func (w *worker) violation(slot int, b *table.Batch, r int, column string, value []byte, note string) {
 	t := &w.tallies[slot]
 	t.count++
+	w.found++
 	if row := b.Row(r); t.wants(w.of.n, row) {
 		t.keep(example{file: w.of.n, row: row, column: column, value: show(value), note: note})
 	}

@@ -60,6 +60,10 @@ type Column struct {
 	Floats []float64
 	Kinds  []Kind // of Mixed
 
+	Dict  uint64  // of values that stand in a dictionary: its number, which no other has; else 0
+	Codes []int32 // then by row the place in it, for values that are there
+	Size  int     // and how many places it has
+
 	buf        []byte
 	start, end []uint32 // of Text, String, JSON, Mixed: value r is buf[start[r*stride+at]:end[…]]
 	stride, at int

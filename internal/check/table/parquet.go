@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/big"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
@@ -303,7 +304,12 @@ type cursor struct {
 	absent []bool
 	start  []uint32
 	end    []uint32
+	codes  []int32
+	number uint64 // of the dictionary
 }
+
+// dictionaries numbers them.
+var dictionaries atomic.Uint64
 
 func (c *cursor) next() error {
 	if c.page != nil {
@@ -322,6 +328,9 @@ func (c *cursor) next() error {
 	if d := p.Dictionary(); d != nil {
 		v := d.Page().Data()
 		c.dict = &v
+		if c.number == 0 { // a column of a row group has at most one
+			c.number = dictionaries.Add(1)
+		}
 	}
 	return nil
 }
@@ -484,12 +493,15 @@ func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
 	if err != nil {
 		return err
 	}
+	c.codes = c.codes[:0]
 	for i, n := 0, 0; i < k; i++ {
 		if absent != nil && absent[i] {
 			c.empty()
+			c.codes = append(c.codes, 0)
 			continue
 		}
 		p := at(n)
+		c.codes = append(c.codes, int32(p))
 		n++
 		s, e := uint32(p*width), uint32((p+1)*width)
 		if width == 0 {
@@ -506,6 +518,9 @@ func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
 	}
 	if c.leaf.dec < 0 {
 		col.buf, col.start, col.end, col.stride, col.at = data, c.start, c.end, 1, 0
+		if c.dict != nil {
+			col.Dict, col.Codes, col.Size = c.number, c.codes, size
+		}
 	}
 	return nil
 }

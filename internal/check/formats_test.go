@@ -1,0 +1,102 @@
+package check
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+
+	"tarn/internal/check/cell"
+	"tarn/internal/check/report"
+)
+
+type formatRow struct {
+	ID    *int64   `parquet:"id,optional"`
+	State *string  `parquet:"state,optional,dict"`
+	Name  string   `parquet:"name"`
+	Price *float64 `parquet:"price,optional"`
+	Day   int32    `parquet:"day,date"`
+}
+
+// TestFormats: the same rows as CSV, JSON lines and Parquet break the same checks as often, at the same rows.
+func TestFormats(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	var csv, jsonl strings.Builder
+	var pq bytes.Buffer
+	w := parquet.NewGenericWriter[formatRow](&pq, parquet.PageBufferSize(300), parquet.MaxRowsPerRowGroup(700))
+	csv.WriteString("id,state,name,price,day\n")
+	for i := range 2000 {
+		row := formatRow{Name: fmt.Sprintf("n%d", r.IntN(1200)), Day: int32(r.IntN(3000))}
+		cells := []string{"", "", row.Name, "", fmt.Sprintf("%04d-%02d-%02d", 1970+i%40, 1+i%12, 1+i%28)}
+		row.Day = int32(daysOf(t, cells[4]))
+		js := []string{fmt.Sprintf(`"name": %q`, row.Name), fmt.Sprintf(`"day": %q`, cells[4])}
+		if r.IntN(10) > 0 {
+			id := int64(i - r.IntN(3))
+			row.ID, cells[0] = &id, fmt.Sprint(id)
+			js = append(js, `"id": `+cells[0])
+		} else {
+			js = append(js, `"id": null`)
+		}
+		if r.IntN(10) > 0 {
+			s := []string{"open", "paid", "lost", "sent", "toolong"}[r.IntN(5)]
+			row.State, cells[1] = &s, s
+			js = append(js, fmt.Sprintf(`"state": %q`, s))
+		}
+		if r.IntN(10) > 0 {
+			p := float64(r.IntN(400)-40) / 4
+			row.Price, cells[3] = &p, fmt.Sprint(p)
+			js = append(js, `"price": `+cells[3])
+		}
+		csv.WriteString(strings.Join(cells, ",") + "\n")
+		jsonl.WriteString("{" + strings.Join(js, ", ") + "}\n")
+		if _, err := w.Write([]formatRow{row}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := tableContract(`{name: id, logicalType: integer, required: true, unique: true, logicalTypeOptions: {minimum: 5, multipleOf: 1}}, {name: state, logicalType: string, required: true, logicalTypeOptions: {maxLength: 4, pattern: "[a-z]+"},
+	 quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: [open, paid, sent, toolong]}}, {metric: nullValues, mustBeLessThan: 5, unit: percent}]}, {name: name, logicalType: string, logicalTypeOptions: {pattern: "n[0-9]{1,3}"}}, {name: price, logicalType: number, logicalTypeOptions: {minimum: 0, maximum: 80}}, {name: day, logicalType: date, logicalTypeOptions: {minimum: "1971-01-01"}}`,
+		`{type: custom, engine: tarn, implementation: {check: rowRule, expr: "price == nil or price < 70"}}, {type: custom, engine: tarn, implementation: {check: duplicateRows, columns: [state, name]}}, {type: custom, engine: tarn, implementation: {check: conflictingLabels, label: state, columns: [name]}}, {type: custom, engine: tarn, implementation: {check: classBalance, column: state, minShare: 0.19}}`)
+	summary := func(src files, header int64) string {
+		var b strings.Builder
+		failed := 0
+		for _, c := range runCheck(t, text, src).Checks {
+			fmt.Fprintf(&b, "%s %s %d/%d", c.Key, c.Status, c.Count, c.Total)
+			for _, v := range c.Violations {
+				if v.Row > 0 {
+					fmt.Fprintf(&b, " %d", v.Row-header)
+				}
+			}
+			b.WriteByte('\n')
+			if c.Status == report.Failed {
+				failed++
+			}
+		}
+		if failed < 12 {
+			t.Errorf("only %d checks failed", failed)
+		}
+		return b.String()
+	}
+	want := summary(files{"t.csv": csv.String()}, 1)
+	if d := cmp.Diff(want, summary(files{"t.jsonl": jsonl.String()}, 0)); d != "" {
+		t.Errorf("JSON lines: %s", d)
+	}
+	if d := cmp.Diff(want, summary(files{"t.parquet": pq.String()}, 0)); d != "" {
+		t.Errorf("Parquet: %s", d)
+	}
+}
+
+func daysOf(t *testing.T, s string) int64 {
+	t.Helper()
+	n, ok := cell.ParseDate([]byte(s))
+	if !ok {
+		t.Fatal(s)
+	}
+	return n
+}
