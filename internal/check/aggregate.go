@@ -121,15 +121,15 @@ func (a *aggregate) fresh(now time.Time) {
 		return
 	}
 	newest := time.Unix(0, a.newest).UTC()
+	a.note = "the newest is " + newest.Format(time.RFC3339)
 	if a.state.Object.Column(a.Columns[0]).Spec.Type == cell.Date { // a date lasts until its end
 		newest = time.Unix((a.newest+1)*86400, 0).UTC()
+		a.note = "the newest is " + newest.AddDate(0, 0, -1).Format(time.DateOnly)
 	}
 	age := now.Sub(newest)
-	a.passed = age <= a.Custom.Age
-	a.note = "the newest is from " + newest.Format(time.RFC3339)
-	if !a.passed {
+	if a.passed = age <= a.Custom.Age; !a.passed {
 		a.count = 1
-		a.note += fmt.Sprintf(", %s old", age.Round(time.Second))
+		a.note += fmt.Sprintf(", %.1f days old", age.Hours()/24)
 	}
 }
 

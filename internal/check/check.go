@@ -221,8 +221,13 @@ func (s *state) report(r *run) report.Check {
 	case s.skipped != "":
 		c.Status, c.Note = report.Skipped, s.skipped
 	}
-	if s.errored != "" && c.Status == report.Failed {
-		c.Note = s.errored
+	if c.Status == report.Failed {
+		switch {
+		case s.errored != "":
+			c.Note = fmt.Sprintf("%d of %d; %s", s.count, s.total, s.errored)
+		case c.Note != "" && !s.judged && !s.Want.Set:
+			c.Note = fmt.Sprintf("%d of %d; %s", s.count, s.total, c.Note)
+		}
 	}
 	if r.in.NoValues && s.Kind == contract.Freshness {
 		c.Note = "" // it has the newest value

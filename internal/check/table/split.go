@@ -46,10 +46,10 @@ func (s *splitter) buffer(n int) []byte {
 
 // release gives a block's memory back.
 func (s *splitter) release(b *block) {
-	if b.buf != nil && cap(b.buf) <= 2*s.size {
-		s.free.Put(&b.buf)
+	buf := b.buf
+	if b.buf, b.text = nil, nil; buf != nil && cap(buf) <= 2*s.size {
+		s.free.Put(&buf)
 	}
-	b.buf, b.text = nil, nil
 }
 
 // next is the next block; io.EOF after the last one.
