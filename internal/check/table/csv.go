@@ -18,7 +18,6 @@ type csvReader struct {
 	labels   []string
 	problems []Problem
 	pending  *block // what follows the header in the first block
-	failed   error
 	rows     atomic.Int64
 }
 
