@@ -125,15 +125,19 @@ func (d *demo) story() error {
 		{"The data changes: rows are appended, a picture is added.", work, "tarn status"},
 		{"", work, "tarn add data"},
 		{"", work, "git commit -q -a -m data,-second-version"},
+		{"What did that change?", work, "tarn diff HEAD~1 HEAD"},
+		{"", work, "tarn log --oneline"},
 		{"Only what is new is sent.", work, "tarn push"},
 		{"The colleague gets it; only what differs is touched.", clone, "git pull -q"},
 		{"", clone, "tarn status"},
 		{"", clone, "tarn pull"},
 		{"And back: any version is a checkout away.", clone, "git checkout -q HEAD~1"},
 		{"", clone, "tarn checkout"},
+		{"A contract is guessed from that version.", clone, "tarn check --init data"},
 		{"", clone, "git checkout -q main"},
 		{"", clone, "tarn checkout"},
 		{"For CI: is every byte of this commit on the remote?", clone, "tarn status --on-remote --exit-code"},
+		{"And do the tables keep to the contract?", clone, "tarn check"},
 	} {
 		if err := d.step(step.say, step.dir, step.cmd); err != nil {
 			return err
