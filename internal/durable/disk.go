@@ -70,7 +70,7 @@ func (d *Disk) WriteFile(path string, data []byte, perm fs.FileMode) error {
 }
 
 // MkdirAll makes dir and the parents that it lacks, each durable in its parent. A directory that is there already costs one stat,
-// and is taken to be durable.
+// and is taken to be durable. fs.ErrNotExist where another process removed a part of it meanwhile.
 func (d *Disk) MkdirAll(dir string, perm fs.FileMode) error {
 	switch info, err := os.Stat(dir); {
 	case err == nil && info.IsDir():
@@ -87,19 +87,20 @@ func (d *Disk) MkdirAll(dir string, perm fs.FileMode) error {
 		}
 	}
 	// Another process may be quicker. Its directory need not be durable yet, so the parent is synced all the same.
-	if err := d.mkdir(dir, perm); err != nil && !isDir(dir) {
-		return err
+	if err := d.mkdir(dir, perm); err != nil {
+		switch info, gone := os.Stat(dir); {
+		case gone == nil && info.IsDir():
+		case errors.Is(err, fs.ErrExist) && errors.Is(gone, fs.ErrNotExist):
+			return gone
+		default:
+			return err
+		}
 	}
 	return d.SyncDir(parent)
 }
 
 func (d *Disk) mkdir(dir string, perm fs.FileMode) error {
 	return d.do(d.op(OpMkdir, dir, ""), func() error { return os.Mkdir(dir, perm) })
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 // Rename moves old over new, on one file system; the caller syncs the directories.
