@@ -48,9 +48,6 @@ func UserPath(xdgConfigHome, home string) string {
 // RepositoryPath is the tracked file of a work tree.
 func RepositoryPath(root string) string { return filepath.Join(root, ".tarn", "config") }
 
-// LocalPath is the file of a clone, which its worktrees share.
-func LocalPath(commonDir string) string { return filepath.Join(commonDir, "tarn", "config") }
-
 // Paths are the files of the levels, by Level; "" where there is none.
 type Paths [levels]string
 

@@ -192,11 +192,7 @@ type cat struct {
 }
 
 func (c *cat) run(ctx context.Context, w io.Writer) error {
-	store, err := c.r.openCache()
-	if err != nil {
-		return err
-	}
-	lock, err := store.Lock(ctx, true)
+	store, lock, err := c.r.holdCache(ctx)
 	if err != nil {
 		return err
 	}

@@ -27,3 +27,11 @@ type Problem struct {
 	Side    string // "workspace", "cache", "git", "remote NAME"
 	Err     error
 }
+
+// problemAt is a Problem of an entry; the entry "." is the dataset itself.
+func problemAt(dataset, entry, side string, err error) Problem {
+	if entry == "." {
+		entry = ""
+	}
+	return Problem{dataset, entry, side, err}
+}

@@ -344,10 +344,7 @@ func (f *fetch) problem(w wanted, entry string, err error) {
 	if name, err := f.r.remoteFor(w.Dataset, f.o.Remote); err == nil {
 		side = "remote " + name
 	}
-	if entry == "." {
-		entry = ""
-	}
-	f.res.Problems = append(f.res.Problems, Problem{Dataset: w.Dataset, Path: entry, Side: side, Err: err})
+	f.res.Problems = append(f.res.Problems, problemAt(w.Dataset, entry, side, err))
 }
 
 // download gets what is planned. Files whose packs are gone, or that are not where this clone saw them, are looked for once more: gc or

@@ -69,11 +69,7 @@ func (r *Repo) GitMerge(ctx context.Context, o GitMergeOptions) (*GitMerged, err
 
 // gitMerge is the text of the merged manifest, with markers around entries if there are only few and they stand in it; nil where that can't be.
 func (r *Repo) gitMerge(ctx context.Context, m *manifestMerge) ([]byte, error) {
-	store, err := r.openCache()
-	if err != nil {
-		return nil, err
-	}
-	lock, err := store.Lock(ctx, true)
+	store, lock, err := r.holdCache(ctx)
 	if err != nil {
 		return nil, err
 	}

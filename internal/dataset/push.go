@@ -377,8 +377,5 @@ func (p *push) missingHere(v *published, entry string, err error) {
 	if isMissing(err) && !isCorrupt(err) {
 		err = fmt.Errorf("%w: it is neither in the cache%s nor on remote %s", ErrIncomplete, elsewhere, p.c.name)
 	}
-	if entry == "." {
-		entry = ""
-	}
-	p.res.Problems = append(p.res.Problems, Problem{Dataset: v.Dataset, Path: entry, Side: side, Err: err})
+	p.res.Problems = append(p.res.Problems, problemAt(v.Dataset, entry, side, err))
 }

@@ -216,6 +216,16 @@ func (r *Repo) openCache() (*cache.Cache, error) {
 	return c, nil
 }
 
+// holdCache opens the local store and holds it against gc, for verbs that rely on what it has.
+func (r *Repo) holdCache(ctx context.Context) (*cache.Cache, *cache.Lock, error) {
+	store, err := r.openCache()
+	if err != nil {
+		return nil, nil, err
+	}
+	lock, err := store.Lock(ctx, true)
+	return store, lock, err
+}
+
 func (r *Repo) cacheOptions() (o cache.Options) {
 	if links, _, ok := r.cfg.Get("cache", "", "link"); ok {
 		for l := range strings.SplitSeq(links, ",") {

@@ -83,11 +83,7 @@ func (r *Repo) Resolve(ctx context.Context, o ResolveOptions) (*ResolveResult, e
 	if err != nil {
 		return nil, err
 	}
-	store, err := r.openCache()
-	if err != nil {
-		return nil, err
-	}
-	lock, err := store.Lock(ctx, true)
+	store, lock, err := r.holdCache(ctx)
 	if err != nil {
 		return nil, err
 	}

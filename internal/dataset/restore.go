@@ -52,11 +52,7 @@ func (r *Repo) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult, e
 	if err != nil {
 		return nil, err
 	}
-	store, err := r.openCache()
-	if err != nil {
-		return nil, err
-	}
-	lock, err := store.Lock(ctx, true)
+	store, lock, err := r.holdCache(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -154,10 +154,7 @@ type removing struct {
 
 func (d *removing) problem(entry, side string, err error) {
 	d.bad = true
-	if entry == "." {
-		entry = ""
-	}
-	d.res.Problems = append(d.res.Problems, Problem{d.t.Dataset, entry, side, err})
+	d.res.Problems = append(d.res.Problems, problemAt(d.t.Dataset, entry, side, err))
 }
 
 // run returns only what ends the whole command. Nothing is deleted before all was looked at; the manifest goes only when the files are gone, then the line

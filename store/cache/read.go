@@ -38,7 +38,7 @@ func (c *Cache) OpenRange(d digest.Digest, size, off, n int64) (io.ReadCloser, e
 	if off < 0 || n < 0 || n > size-off {
 		return nil, fmt.Errorf("read object %s of the cache: no bytes %d to %d of %d", d.Short(), off, off+n, size)
 	}
-	b, f, info, err := c.find(d, nil)
+	b, f, info, err := c.findVerified(d)
 	switch {
 	case err != nil:
 		return nil, err
@@ -46,10 +46,9 @@ func (c *Cache) OpenRange(d digest.Digest, size, off, n int64) (io.ReadCloser, e
 		return nil, sizeError(d, int64(len(b)), size)
 	case f == nil:
 		return io.NopCloser(bytes.NewReader(b[off : off+n])), nil
-	}
-	if err := c.verifyFor(d, f, info, size); err != nil {
+	case info.Size() != size:
 		f.Close()
-		return nil, err
+		return nil, sizeError(d, info.Size(), size)
 	}
 	if n == size {
 		return &object{c: c, d: d, f: f, info: info, r: digest.NewReader(f, d, size)}, nil
@@ -58,6 +57,18 @@ func (c *Cache) OpenRange(d digest.Digest, size, off, n int64) (io.ReadCloser, e
 		io.Reader
 		io.Closer
 	}{io.NewSectionReader(f, off, n), f}, nil
+}
+
+// findVerified is find where a file, too, was verified: read once, unless nothing about it changed since it last was.
+func (c *Cache) findVerified(d digest.Digest) (b []byte, f *os.File, info fs.FileInfo, err error) {
+	if b, f, info, err = c.find(d, nil); err != nil || f == nil {
+		return b, f, info, err
+	}
+	if err = c.verify(d, f, info); err != nil {
+		f.Close()
+		return nil, nil, nil, err
+	}
+	return nil, f, info, nil
 }
 
 // object is an own object that is read.
@@ -194,16 +205,12 @@ func (c *Cache) OpenAt(d digest.Digest) (*At, error) {
 	if d == digest.Empty {
 		return &At{ReaderAt: bytes.NewReader(nil)}, nil
 	}
-	b, f, info, err := c.find(d, nil)
+	b, f, info, err := c.findVerified(d)
 	if err != nil {
 		return nil, err
 	}
 	if f == nil {
 		return &At{ReaderAt: bytes.NewReader(b), size: int64(len(b))}, nil
-	}
-	if err := c.verify(d, f, info); err != nil {
-		f.Close()
-		return nil, err
 	}
 	return &At{f, info.Size(), f}, nil
 }
