@@ -1,6 +1,8 @@
 package scan
 
 import (
+	"math"
+
 	"tarn/index"
 	"tarn/store/digest"
 )
@@ -8,6 +10,10 @@ import (
 // RacyWindow is how much older than the moment of hashing, in ns, a file's times must be for its stat data to be proof: the coarsest
 // file system in use (FAT) counts in 2 s, so a change within that time may leave no trace.
 const RacyWindow = 2e9
+
+// Stamped stands in HashedAt for a file that tarn wrote and gave a modification time that no later write can leave (durable.RootFile.Stamp). Its times
+// prove what they say at once, except where only whole seconds of them are compared.
+const Stamped = math.MaxInt64
 
 // Record is what the index knows of one path: what was in the workspace when it was last looked at, and the manifest entry that was
 // last checked out or added there (the base). Either may be missing, not both: a Kind of 0 is "not there", a BaseKind of 0 "no base".
@@ -17,7 +23,7 @@ type Record struct {
 	Kind       index.Kind
 	Stat       Stat          // Dev is not kept
 	Digest     digest.Digest // of the bytes at that Stat; of an index.File or index.Exec, else zero
-	HashedAt   int64         // the file system's time when hashing began, ns since the epoch, see ProbeTime; 0: not to be trusted
+	HashedAt   int64         // the file system's time when hashing began, ns since the epoch, see ProbeTime; 0: not to be trusted; or Stamped
 	Hardlinked bool          // another name shares the inode, so the change time does not count
 
 	BaseKind   index.Kind
@@ -42,14 +48,14 @@ type Trust struct {
 }
 
 // Trusted says that the file's bytes are still those of r.Digest, as far as now, its Stat, can tell: nothing that a change would touch
-// differs, and r's times are at least RacyWindow older than HashedAt, so that a change since then must have touched them. All times are
+// differs, and r's times are Stamped or at least RacyWindow older than HashedAt, so that a change since then must have touched them. All times are
 // the file system's own. If it is false the bytes must be hashed again; that is no sign of a change yet.
 func (r *Record) Trusted(now Stat, t Trust) bool {
 	if r.Kind == 0 || now.Size != r.Stat.Size || !r.settled(r.Stat.MTime) {
 		return false
 	}
 	if t.CheckStat == CheckMinimal {
-		return wholeSecond(now.MTime) == wholeSecond(r.Stat.MTime)
+		return r.HashedAt != Stamped && wholeSecond(now.MTime) == wholeSecond(r.Stat.MTime)
 	}
 	if now.MTime != r.Stat.MTime || now.Inode != r.Stat.Inode || (now.Mode^r.Stat.Mode)&modeType != 0 {
 		return false

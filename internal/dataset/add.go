@@ -62,11 +62,7 @@ func (r *Repo) Add(ctx context.Context, o AddOptions) (*AddResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := r.openCache()
-	if err != nil {
-		return nil, err
-	}
-	lock, err := store.Lock(ctx, true)
+	store, lock, err := r.holdCache(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -112,10 +108,7 @@ type adding struct {
 
 func (a *adding) problem(entry, side string, err error) {
 	a.bad = true
-	if entry == "." {
-		entry = ""
-	}
-	a.res.Problems = append(a.res.Problems, Problem{a.t.Dataset, entry, side, err})
+	a.res.Problems = append(a.res.Problems, problemAt(a.t.Dataset, entry, side, err))
 }
 
 // run returns only what ends the whole command; what concerns this dataset is a problem.
@@ -222,7 +215,7 @@ func (a *adding) look(ctx context.Context, it *item) {
 	}
 	a.s.look(it, a.read)
 	if e := it.entry; e != nil && hasBytes(e) && !a.direct && !it.fresh && !a.store.Has(e.Digest) {
-		it.r, it.entry, it.at = doubted(it.r), nil, a.s.started
+		it.r, it.entry, it.at, it.linked = doubted(it.r), nil, a.s.started, false
 		a.s.look(it, a.read)
 	}
 	if it.w != nil {

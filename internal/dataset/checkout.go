@@ -58,11 +58,7 @@ func (r *Repo) checkout(ctx context.Context, o CheckoutOptions, pull *pulling) (
 	if err != nil {
 		return nil, err
 	}
-	store, err := r.openCache()
-	if err != nil {
-		return nil, err
-	}
-	lock, err := store.Lock(ctx, true)
+	store, lock, err := r.holdCache(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +154,7 @@ type doing struct {
 }
 
 func (c *checkout) problem(entry, side string, err error) {
-	if entry == "." {
-		entry = ""
-	}
-	c.res.Problems = append(c.res.Problems, Problem{c.t.Dataset, entry, side, err})
+	c.res.Problems = append(c.res.Problems, problemAt(c.t.Dataset, entry, side, err))
 }
 
 func (c *checkout) run(ctx context.Context) error {
@@ -422,13 +415,13 @@ func (c *checkout) saved(ctx context.Context, it *item) bool {
 
 // place writes one entry, and notes the stat that it has then.
 func (c *checkout) place(it *item, act action) error {
-	return c.placeWith(it, act, func(root *durable.Root, name string) error {
+	return c.placeWith(it, act, func(root *durable.Root, name string) (cache.Placed, error) {
 		return c.store.Checkout(it.m.Digest, it.m.Size, it.m.Kind == index.Exec, root, name)
 	})
 }
 
 // filling makes a regular file.
-type filling func(root *durable.Root, name string) error
+type filling func(root *durable.Root, name string) (cache.Placed, error)
 
 func (c *checkout) placeWith(it *item, act action, fill filling) error {
 	root, name := c.root, path.Base(c.t.Dataset)
@@ -441,38 +434,43 @@ func (c *checkout) placeWith(it *item, act action, fill filling) error {
 		defer c.dirs.leave(d)
 		root, name = d.Root, base
 	}
-	if err := put(root, name, it.m, act, it.w, fill); err != nil {
+	placed, err := put(root, name, it.m, act, it.w, fill)
+	if err != nil {
 		return err
 	}
 	info, err := root.Lstat(name)
 	if err != nil {
 		return err
 	}
-	it.stat, it.entry, it.fresh = scan.StatOf(info), it.m, true
+	written := it.stat.MTime
+	it.stat, it.entry, it.fresh, it.linked = scan.StatOf(info), it.m, true, placed.Linked
+	if act != chmod || it.stat.MTime != written {
+		it.at = c.s.started
+	}
+	it.stamped(placed.Stamp)
 	return nil
 }
 
 // placed says that place wrote the entry.
 func (it *item) placed() bool { return it.m != nil && it.entry == it.m }
 
-func put(root *durable.Root, name string, m *index.Entry, act action, w *scan.File, fill filling) error {
+func put(root *durable.Root, name string, m *index.Entry, act action, w *scan.File, fill filling) (none cache.Placed, err error) {
 	if act == chmod {
-		return root.Chmod(name, durable.WorkMode(m.Kind == index.Exec))
+		return none, root.Chmod(name, durable.WorkMode(m.Kind == index.Exec))
 	}
 	if w != nil && w.Kind == index.Dir && m.Kind != index.Dir {
 		if err := root.Remove(name); err != nil {
-			return err
+			return none, err
 		}
 	}
 	switch m.Kind {
 	case index.Dir:
-		err := root.Mkdir(name, 0o777)
-		if errors.Is(err, fs.ErrExist) {
-			return nil
+		if err = root.Mkdir(name, 0o777); errors.Is(err, fs.ErrExist) {
+			err = nil
 		}
-		return err
+		return none, err
 	case index.Link:
-		return root.Symlink(filepath.FromSlash(m.Target), name)
+		return none, root.Symlink(filepath.FromSlash(m.Target), name)
 	}
 	return fill(root, name)
 }

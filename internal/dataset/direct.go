@@ -12,6 +12,7 @@ import (
 	"tarn/index"
 	"tarn/internal/durable"
 	"tarn/store/blob"
+	"tarn/store/cache"
 	"tarn/store/digest"
 	"tarn/store/remote"
 )
@@ -376,18 +377,19 @@ func (s *source) Read(b []byte) (int, error) {
 // write gives the item's path what r has, which is verified at its end.
 func (d *direct) write(it *item, r io.Reader) error {
 	perm := durable.WorkMode(it.m.Kind == index.Exec)
-	return d.c.placeWith(it, write, func(root *durable.Root, name string) error {
+	return d.c.placeWith(it, write, func(root *durable.Root, name string) (placed cache.Placed, err error) {
 		tmp, err := root.CreateTempMode(".", perm)
 		if err != nil {
-			return err
+			return placed, err
 		}
 		defer tmp.Abort()
 		buf := readBuffers.Get().(*[]byte)
 		defer readBuffers.Put(buf)
 		if _, err := io.CopyBuffer(struct{ io.Writer }{tmp}, r, *buf); err != nil {
-			return err
+			return placed, err
 		}
-		return tmp.Commit(name, perm)
+		placed.Stamp = tmp.Stamp()
+		return placed, tmp.Commit(name, perm)
 	})
 }
 

@@ -163,12 +163,9 @@ func (x *getting) leaves(ctx context.Context, file *index.Entry) error {
 }
 
 func (x *getting) problem(entry, side string, err error) {
-	if entry == "." {
-		entry = ""
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.res.Problems = append(x.res.Problems, Problem{x.w.Dataset, strings.TrimSuffix(entry, "/"), side, err})
+	x.res.Problems = append(x.res.Problems, problemAt(x.w.Dataset, strings.TrimSuffix(entry, "/"), side, err))
 }
 
 // leaf writes what is here, and plans the download of the rest.
@@ -251,7 +248,7 @@ func (x *getting) entry(e *index.Entry) (needs bool, err error) {
 	case e.Kind == index.Dir:
 		err = root.Mkdir(name, 0o777)
 	default:
-		err = x.src.store.Checkout(e.Digest, e.Size, e.Kind == index.Exec, root.Root, name)
+		_, err = x.src.store.Checkout(e.Digest, e.Size, e.Kind == index.Exec, root.Root, name)
 		if isMissing(err) {
 			return true, nil
 		}

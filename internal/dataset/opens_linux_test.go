@@ -109,6 +109,57 @@ func TestOpensWhatChanged(t *testing.T) {
 	}
 }
 
+// TestFirstStatus: what tarn just wrote is known without reading it, however young it is; and an edit right after it is seen.
+func TestFirstStatus(t *testing.T) {
+	t.Parallel()
+	for _, link := range []string{"copy", "hardlink", "none"} {
+		s := newScratch(t)
+		repo := s.path("repo")
+		s.repo(repo)
+		must(t, os.MkdirAll(filepath.Join(repo, ".git/tarn"), 0o777))
+		s.git(repo, "config", "-f", ".git/tarn/config", "cache.link", strings.Replace(link, "none", "copy", 1))
+		data := filepath.Join(repo, "data")
+		tr := tree{"exec": "x" + randomBytes(2, 200<<10), "link": "llarge", "large": "f" + randomBytes(1, 200<<10)}
+		for i := range 100 {
+			tr[fmt.Sprintf("d%d/f%02d", i%10, i)] = "f" + randomBytes(uint64(i), 100)
+		}
+		tr.write(t, data)
+		s.do(repo, add("data"))
+		s.commit(repo, "data")
+		s.do(repo, pushAll)
+		if link == "none" {
+			s.git(repo, "config", "-f", ".git/tarn/config", "dataset.data.cache", "false")
+		}
+		must(t, os.RemoveAll(data))
+		time.Sleep(2100 * time.Millisecond) // the objects of the cache, to which files may be linked, are not that young
+		if link == "none" {
+			must(t, os.RemoveAll(filepath.Join(repo, ".git/tarn/cache")))
+			s.do(repo, pullAll)
+		} else {
+			s.do(repo, checkoutAll(true))
+		}
+		if got := opens(t, data, func() { s.do(repo, statusOf) }); len(got) > 0 {
+			t.Errorf("%s: status opens %v", link, got)
+		}
+		edited := "d3/f13"
+		writeEntry(t, filepath.Join(data, edited), "f"+randomBytes(99, 100))
+		s.do(repo, func(r *Repo) error {
+			res, err := r.Status(bg, StatusOptions{})
+			if err == nil && (len(res.Datasets) != 1 || len(res.Datasets[0].Work) != 1 || res.Datasets[0].Work[0].Path != edited) {
+				t.Errorf("%s: status says %+v", link, res.Datasets)
+			}
+			return err
+		})
+		s.do(repo, func(r *Repo) error {
+			_, err := r.Pull(bg, FetchOptions{}, CheckoutOptions{Force: true})
+			return err
+		})
+		if got := opens(t, data, func() { s.do(repo, statusOf) }); len(got) > 0 {
+			t.Errorf("%s: after an edit was undone status opens %v", link, got)
+		}
+	}
+}
+
 func statusOf(r *Repo) error {
 	_, err := r.Status(bg, StatusOptions{})
 	return err

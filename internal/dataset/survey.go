@@ -35,11 +35,12 @@ type survey struct {
 // item is a row with what stands in the workspace, once that is known.
 type item struct {
 	row
-	entry *index.Entry // of the workspace; nil: nothing there
-	stat  scan.Stat    // that entry belongs to
-	fresh bool         // its bytes were read in this run
-	isNew bool         // and were not in the cache
-	at    int64        // when the bytes were hashed, by the file system's clock; what the record says where it was trusted
+	entry  *index.Entry // of the workspace; nil: nothing there
+	stat   scan.Stat    // that entry belongs to
+	fresh  bool         // its bytes were read in this run
+	isNew  bool         // and were not in the cache
+	at     int64        // when the bytes were hashed, by the file system's clock; what the record says where it was trusted
+	linked bool         // the bytes are those of an object of the cache, by a hard link
 }
 
 func (r *Repo) newSurvey(t Target) (*survey, error) {
@@ -188,7 +189,7 @@ func (s *survey) look(it *item, hash func(path string, size int64) (hashed, erro
 		}
 	case index.File, index.Exec:
 		if it.r != nil && it.r.Trusted(it.w.Stat, s.trust) {
-			e.Digest, e.Size, it.at = it.r.Digest, it.w.Stat.Size, it.r.HashedAt
+			e.Digest, e.Size, it.at, it.linked = it.r.Digest, it.w.Stat.Size, it.r.HashedAt, it.r.Hardlinked
 			break
 		}
 		h, err := hash(s.file(it.path), it.w.Stat.Size)
@@ -290,9 +291,18 @@ func hashOnly(path string, _ int64) (hashed, error) {
 	})
 }
 
+// stamped notes that tarn wrote the file, and with which modification time: if that is the one that it has, nobody wrote since.
+func (it *item) stamped(ns int64) {
+	if ns != 0 && it.stat.MTime == ns {
+		it.at = scan.Stamped
+	}
+}
+
 // record is what the index keeps about an item: what is there now, and the entry that it counts as based on.
 func (it *item) record(base *index.Entry) scan.Record {
-	return newRecord(*it.entry, it.stat, base, it.at)
+	r := newRecord(*it.entry, it.stat, base, it.at)
+	r.Hardlinked = it.linked
+	return r
 }
 
 // base is the version that the index counts as checked out, and whether each of its entries has a record: none was left out.

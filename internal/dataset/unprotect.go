@@ -42,11 +42,7 @@ func (r *Repo) Unprotect(ctx context.Context, paths []string) (*UnprotectResult,
 	if err != nil {
 		return nil, err
 	}
-	store, err := r.openCache()
-	if err != nil {
-		return nil, err
-	}
-	lock, err := store.Lock(ctx, true)
+	store, lock, err := r.holdCache(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +74,7 @@ type unprotecting struct {
 }
 
 func (u *unprotecting) problem(entry, side string, err error) {
-	if entry == "." {
-		entry = ""
-	}
-	u.res.Problems = append(u.res.Problems, Problem{u.t.Dataset, entry, side, err})
+	u.res.Problems = append(u.res.Problems, problemAt(u.t.Dataset, entry, side, err))
 }
 
 func (u *unprotecting) run(ctx context.Context) error {
@@ -225,6 +218,7 @@ func (u *unprotecting) replace(it *item, src string, want *digest.Digest) error 
 	case want != nil && got != *want:
 		return fmt.Errorf("%w: its object in the cache", digest.ErrMismatch)
 	}
+	stamp := tmp.Stamp()
 	if err := tmp.Commit(name, perm); err != nil {
 		return err
 	}
@@ -237,7 +231,8 @@ func (u *unprotecting) replace(it *item, src string, want *digest.Digest) error 
 		kind = index.Exec
 	}
 	it.entry = &index.Entry{Path: it.path, Kind: kind, Digest: got, Size: info.Size()}
-	it.stat, it.fresh = scan.StatOf(now), true
+	it.stat, it.fresh, it.at, it.linked = scan.StatOf(now), true, u.s.started, false
+	it.stamped(stamp)
 	return nil
 }
 

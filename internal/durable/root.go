@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Root is a directory that no name escapes: names are relative, with '/' between elements, and no element is followed if it is a
@@ -317,6 +318,20 @@ func (r *Root) createTemp(perm fs.FileMode) (*RootFile, error) {
 
 // Name is the temporary name, relative to the Root.
 func (f *RootFile) Name() string { return f.name }
+
+// Stamp sets a modification time of now, in ns since the epoch, that no write from now on can leave: the clocks by which file systems stamp writes go in
+// ticks, and it lies between two. The caller looks whether the file system kept it, once the file has its name. 0 where it can't be set.
+func (f *RootFile) Stamp() int64 {
+	ns := time.Now().UnixNano() / 100 * 100 // NTFS counts so
+	if ns%1000 == 0 {
+		ns += 100 // a file system that counts in µs is told from one that keeps more
+	}
+	_, base := split(f.name)
+	if f.root.setTime(base, ns) != nil {
+		return 0
+	}
+	return ns
+}
 
 // Commit gives the file its mode (WorkMode of perm), closes it and renames it over name, which is relative to the Root that made it;
 // fastest in the directory that CreateTemp was given. On Linux it does not sync the file: the caller calls SyncFS once for many

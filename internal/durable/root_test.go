@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -277,5 +278,35 @@ func BenchmarkPlain(b *testing.B) {
 		name := filepath.Join(dir, fmt.Sprint(i%10_000))
 		must(b, os.WriteFile(name+".tmp", body, 0o644))
 		must(b, os.Rename(name+".tmp", name))
+	}
+}
+
+// What is written right after a commit shows in the modification time, even within one tick of the file system's clock.
+func TestStamp(t *testing.T) {
+	r, top := openRoot(t, nil)
+	path := filepath.Join(top, "in", "f")
+	mtime := func() int64 {
+		info, err := os.Lstat(path)
+		must(t, err)
+		return info.ModTime().UnixNano()
+	}
+	kept := 0
+	for range 500 {
+		f, err := r.CreateTemp(".")
+		must(t, err)
+		_, err = f.Write([]byte("one"))
+		must(t, err)
+		stamp := f.Stamp()
+		must(t, f.Commit("f", 0o644))
+		if mtime() == stamp {
+			kept++
+		}
+		must(t, os.WriteFile(path, []byte("two"), 0o644))
+		if mtime() == stamp {
+			t.Fatalf("a write left the time %d", stamp)
+		}
+	}
+	if runtime.GOOS == "linux" && kept != 500 {
+		t.Errorf("the file system kept %d of 500 times", kept)
 	}
 }

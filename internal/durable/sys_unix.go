@@ -102,6 +102,16 @@ func (r *Root) renameAt(old, new string) error {
 	return nil
 }
 
+// setTime sets access and modification time.
+func (r *Root) setTime(base string, ns int64) error {
+	dir, err := r.dirFile()
+	if err != nil {
+		return err
+	}
+	t := unix.NsecToTimespec(ns)
+	return unix.UtimesNanoAt(int(dir.Fd()), base, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
 func (r *Root) linkAt(old, base string) error {
 	dir, err := r.dirFile()
 	if err == nil {

@@ -93,4 +93,10 @@ func (r *Root) renameAt(old, new string) error {
 	return patiently(func() error { return r.root.Rename(old, new) })
 }
 
+// setTime sets access and modification time.
+func (r *Root) setTime(base string, ns int64) error {
+	t := time.Unix(0, ns)
+	return r.root.Chtimes(base, t, t)
+}
+
 func (r *Root) linkAt(old, base string) error { return os.Link(old, r.path(base)) }

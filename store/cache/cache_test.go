@@ -24,6 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+func second[T any](_ T, err error) error { return err }
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -125,7 +127,7 @@ func readable(t testing.TB, c *Cache, want []byte) {
 	ws := newWorkspace(t)
 	must(t, ws.Mkdir("dir", 0o777))
 	for name, exec := range map[string]bool{"dir/f": false, "x": true} {
-		if err := c.Checkout(d, int64(len(want)), exec, ws.Root, name); err != nil {
+		if _, err := c.Checkout(d, int64(len(want)), exec, ws.Root, name); err != nil {
 			t.Errorf("check out %d: %v", len(want), err)
 			continue
 		}
@@ -181,7 +183,7 @@ func missing(t testing.TB, c *Cache, d digest.Digest) {
 	if _, err := c.Open(d); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("open: %v", err)
 	}
-	if err := c.Checkout(d, 1, false, newWorkspace(t).Root, "f"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := c.Checkout(d, 1, false, newWorkspace(t).Root, "f"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("checkout: %v", err)
 	}
 }
@@ -434,7 +436,7 @@ func TestTooLarge(t *testing.T) {
 		if got, err := c.ReadBlob(digest.Sum(b), buf, int64(size)); err != nil || &got[0] != &buf[0] {
 			t.Errorf("the buffer is not used: %v", err)
 		}
-		if err := c.Checkout(digest.Sum(b), int64(size+1), false, newWorkspace(t).Root, "f"); err == nil {
+		if _, err := c.Checkout(digest.Sum(b), int64(size+1), false, newWorkspace(t).Root, "f"); err == nil {
 			t.Error("a checkout with a wrong size")
 		}
 	}

@@ -26,8 +26,19 @@ var blobBuffers = sync.Pool{New: func() any { b := make([]byte, ownMin+1); retur
 // Checkout brings the object d of size bytes into the workspace as name, relative to dst, replacing what is there. It is linked as Options
 // say, else copied; executables and blobs of packs are always copied. Bytes are verified before they get the name; errors:
 // fs.ErrNotExist, *CorruptError. The caller makes it durable: Root.SyncFS.
-func (c *Cache) Checkout(d digest.Digest, size int64, exec bool, dst *durable.Root, name string) error {
+func (c *Cache) Checkout(d digest.Digest, size int64, exec bool, dst *durable.Root, name string) (Placed, error) {
 	out := &output{dst: dst, name: name, exec: exec}
+	err := c.checkout(d, size, out)
+	return out.Placed, err
+}
+
+// Placed says how a file came into the workspace.
+type Placed struct {
+	Stamp  int64 // the modification time that it was given, see durable.RootFile.Stamp; 0: none
+	Linked bool  // it is a hard link to an object of the cache
+}
+
+func (c *Cache) checkout(d digest.Digest, size int64, out *output) error {
 	if size == 0 && d == digest.Empty {
 		return out.write(nil)
 	}
@@ -105,6 +116,7 @@ func (c *Cache) linkOut(d digest.Digest, f *os.File, info fs.FileInfo, size int6
 	if link == linkSym {
 		return out.dst.Symlink(c.ownPath(d), out.name)
 	}
+	out.Linked = true
 	return out.dst.LinkFrom(c.ownPath(d), out.name)
 }
 
@@ -163,6 +175,7 @@ type output struct {
 	dst  *durable.Root
 	name string
 	exec bool
+	Placed
 }
 
 func (o *output) mode() fs.FileMode {
@@ -176,7 +189,10 @@ func (o *output) temp() (*durable.RootFile, error) {
 	return o.dst.CreateTempMode(path.Dir(o.name), o.mode())
 }
 
-func (o *output) commit(tmp *durable.RootFile) error { return tmp.Commit(o.name, o.mode()) }
+func (o *output) commit(tmp *durable.RootFile) error {
+	o.Stamp = tmp.Stamp()
+	return tmp.Commit(o.name, o.mode())
+}
 
 func (o *output) write(b []byte) error {
 	tmp, err := o.temp()

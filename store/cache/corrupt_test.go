@@ -59,10 +59,10 @@ var reads = map[string]func(c *Cache, ws workspace, d digest.Digest, size int) e
 		return err
 	},
 	"checkout": func(c *Cache, ws workspace, d digest.Digest, size int) error {
-		return c.Checkout(d, int64(size), false, ws.Root, "f")
+		return second(c.Checkout(d, int64(size), false, ws.Root, "f"))
 	},
 	"executable": func(c *Cache, ws workspace, d digest.Digest, size int) error {
-		return c.Checkout(d, int64(size), true, ws.Root, "f")
+		return second(c.Checkout(d, int64(size), true, ws.Root, "f"))
 	},
 }
 

@@ -43,7 +43,7 @@ func TestLinks(t *testing.T) {
 		c, ws := newCache(t, links...), newWorkspace(t)
 		store(t, c, b, small, content(ownMin, 3))
 		out := func(name string, b []byte, exec bool) fs.FileInfo {
-			must(t, c.Checkout(digest.Sum(b), int64(len(b)), exec, ws.Root, name))
+			must(t, second(c.Checkout(digest.Sum(b), int64(len(b)), exec, ws.Root, name)))
 			info, err := os.Lstat(filepath.Join(ws.dir, name))
 			must(t, err)
 			return info
@@ -97,7 +97,7 @@ func TestVerifiedLinks(t *testing.T) {
 		c := newCache(t, "hardlink")
 		store(t, c, b)
 		time.Sleep(2 * verifiedGrain)
-		must(t, c.Checkout(d, ownMin, false, ws.Root, "a"))
+		must(t, second(c.Checkout(d, ownMin, false, ws.Root, "a")))
 		must(t, c.Close())
 		return openAt(t, c.dir, "hardlink")
 	}
@@ -109,7 +109,7 @@ func TestVerifiedLinks(t *testing.T) {
 		_, err = f.WriteAt([]byte("changed"), 10)
 		must(t, err)
 		must(t, f.Close())
-		if err := c.Checkout(d, ownMin, false, ws.Root, "b"); !errors.Is(err, digest.ErrMismatch) {
+		if _, err := c.Checkout(d, ownMin, false, ws.Root, "b"); !errors.Is(err, digest.ErrMismatch) {
 			t.Error(err)
 		}
 		missing(t, c, d)
@@ -118,14 +118,14 @@ func TestVerifiedLinks(t *testing.T) {
 		c := prepare()
 		must(t, os.Remove(filepath.Join(ws.dir, "a"))) // one link again, as it was when it was verified
 		spoil(t, c.ownPath(d), 10)
-		if err := c.Checkout(d, ownMin, false, ws.Root, "b"); !errors.Is(err, digest.ErrMismatch) {
+		if _, err := c.Checkout(d, ownMin, false, ws.Root, "b"); !errors.Is(err, digest.ErrMismatch) {
 			t.Error(err)
 		}
 	})
 	t.Run("not read again", func(t *testing.T) {
 		c := prepare()
 		spoil(t, c.ownPath(d), 10) // the second link explains the ctime, the mtime was put back: nothing shows it
-		must(t, c.Checkout(d, ownMin, false, ws.Root, "b"))
+		must(t, second(c.Checkout(d, ownMin, false, ws.Root, "b")))
 		if _, err := c.Bytes(d, ownMin); !errors.Is(err, digest.ErrMismatch) {
 			t.Error("what is copied is read:", err)
 		}
@@ -148,7 +148,7 @@ func TestReflink(t *testing.T) {
 		t.Error("not new")
 	}
 	readable(t, c, b)
-	must(t, c.Checkout(d, int64(len(b)), false, ws.Root, "f"))
+	must(t, second(c.Checkout(d, int64(len(b)), false, ws.Root, "f")))
 	if c.Reflinks(ws.dir) != c.cloned.Load() {
 		t.Errorf("reflinks %v, cloned %v", c.Reflinks(ws.dir), c.cloned.Load())
 	}
