@@ -173,8 +173,9 @@ func start(ctx context.Context, k Kind, bin string) (_ *Server, err error) {
 	}
 	s.Direct, s.addr = "http://"+addr, addr
 	s.cmd = exec.Command("sh", append([]string{"-c", watched, bin}, k.args(addr, s.Data)...)...)
-	s.cmd.Env = append([]string{"HOME=" + top, "TMPDIR=" + top, "PATH=" + os.Getenv("PATH")}, k.env(s.AccessKey, s.SecretKey)...)
+	s.cmd.Env = append([]string{"TARN_S3_TOP=" + top, "HOME=" + top, "TMPDIR=" + top, "PATH=" + os.Getenv("PATH")}, k.env(s.AccessKey, s.SecretKey)...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
+	apart(s.cmd)
 	if s.alive, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -195,8 +196,8 @@ func start(ctx context.Context, k Kind, bin string) (_ *Server, err error) {
 	return s, nil
 }
 
-// watched runs a program until standard input ends, as it does when the tests die.
-const watched = `exec 3<&0; "$0" "$@" & p=$!; (cat <&3; kill -9 $p) >/dev/null 2>&1 & wait $p`
+// watched runs a program until standard input ends, as it does when the tests die, and then removes what it wrote.
+const watched = `exec 3<&0; "$0" "$@" & p=$!; (cat <&3; kill -9 $p; rm -rf "$TARN_S3_TOP") >/dev/null 2>&1 & wait $p`
 
 // NewProxy is another way to the server, with counts of its own.
 func (s *Server) NewProxy() (*Proxy, error) { return newProxy(s.addr) }
