@@ -87,7 +87,10 @@ func (r *Repo) s3Options(raw string, get func(key string) string) (o s3.Options,
 	}
 	o = s3.Options{
 		Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Endpoint: get("endpoint"), Region: get("region"), Style: get("style"), Encrypt: get("sse"), KMSKey: get("kmsKey"),
-		StorageClass: get("storageClass"), Checksum: get("checksum"), NoConditions: isFalse(get("conditions")), CacheControl: cacheControl, Pace: r.rates().up.Wait, Stall: r.o.stall,
+		StorageClass: get("storageClass"), Checksum: get("checksum"), NoConditions: isFalse(get("conditions")), CacheControl: cacheControl, Stall: r.o.stall,
+	}
+	if up := r.rates().up; up != nil {
+		o.Pace = up.Wait
 	}
 	if o.KMSKey != "" && o.Encrypt == "" {
 		o.Encrypt = s3.EncryptKMS
@@ -210,10 +213,14 @@ func (r *Repo) around(p *site, name string) (b blob.Bucket, requests func() int6
 const slowAttempt = 3
 
 // explain adds what can be typed where a remote can't be entered.
-func explain(err error) error {
+func explain(name string, err error) error {
 	var keys *credentials.Error
-	if errors.As(err, &keys) && keys.Nowhere {
+	var region *s3.RegionError
+	switch {
+	case errors.As(err, &keys) && keys.Nowhere:
 		return &Hinted{err, "aws configure"}
+	case errors.As(err, &region):
+		return &Hinted{err, "tarn config remote." + name + ".region " + region.Region}
 	}
 	return err
 }

@@ -86,7 +86,7 @@ func (r *Repo) connect(ctx context.Context, name string, create bool) (*conn, er
 	}
 	rem, err := remote.Open(ctx, b, create)
 	if err != nil {
-		return nil, onRemote(name, explain(err))
+		return nil, onRemote(name, explain(name, err))
 	}
 	ledger, err := remote.OpenLedger(r.disk, filepath.Join(r.common, "remote", rem.ID()))
 	if err != nil {

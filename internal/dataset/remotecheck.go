@@ -76,7 +76,7 @@ func (r *Repo) CheckRemote(ctx context.Context, name string) (*RemoteCheck, erro
 	c := &checker{b: b, raw: p.Bucket, res: &RemoteCheck{Remote: name, URL: info.URL}, top: "check/" + randomName(), body: make([]byte, probeSize)}
 	rand.Read(c.body)
 	if err := c.run(ctx); err != nil {
-		return nil, onRemote(name, explain(err))
+		return nil, onRemote(name, explain(name, err))
 	}
 	c.res.Requests, c.res.Seconds = requests(), time.Since(start).Seconds()
 	if !c.res.Complete() {
@@ -130,7 +130,7 @@ func (c *checker) run(ctx context.Context) error {
 		return err
 	}
 	list := c.add("list", c.list(ctx, 0), "objects are listed in order, with their times", "push can't tell what was pushed before, and nothing can be cleaned up; pull works")
-	if err := c.write(ctx); !c.add("write", err, "one PUT of 256 KiB", cantWrite(err)) {
+	if err := c.write(ctx); !c.add("write", err, "one PUT of 256 KiB", c.cantWrite(err)) {
 		c.skip("needs writing", "read back", "ranges", "list after", "overwrite", "if-none-match", "if-match", "race", "checksum", "clock", "delete")
 		return ctx.Err()
 	}
@@ -147,10 +147,10 @@ func (c *checker) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func cantWrite(err error) string {
+func (c *checker) cantWrite(err error) string {
 	const so = "it can be pulled from, and not pushed to"
 	if errors.Is(err, blob.ErrRejected) || errors.Is(err, blob.ErrUnsupported) {
-		return so + "; if it is the checksum that it does not know, checksum = md5 may help"
+		return so + "; if it is the checksum that it does not know, try tarn config remote." + c.res.Remote + ".checksum md5"
 	}
 	return so
 }
@@ -245,24 +245,27 @@ func (c *checker) overwrite(ctx context.Context) error {
 	return c.readBack(ctx, 0, -1)
 }
 
-const noConditions = "two pushes at once can undo what the other one wrote of where bytes are; set conditions = false, and push from one place at a time"
+// noConditions is what follows where conditions don't hold.
+func (c *checker) noConditions() string {
+	return "two pushes at once can undo what the other one wrote of where bytes are; push from one place at a time, after: tarn config remote." + c.res.Remote + ".conditions false"
+}
 
 func (c *checker) conditions(ctx context.Context) {
-	ok := c.add("if-none-match", c.refuses(ctx, blob.Condition{Absent: true}), "what is there is not overwritten", noConditions)
-	ok = c.add("if-match", c.matches(ctx), "only what was read is replaced", noConditions) && ok
+	ok := c.add("if-none-match", c.refuses(ctx, blob.Condition{Absent: true}), "what is there is not overwritten", c.noConditions())
+	ok = c.add("if-match", c.matches(ctx), "only what was read is replaced", c.noConditions()) && ok
 	if !ok {
 		c.skip("needs conditions", "race")
 		return
 	}
 	if b, ok := c.raw.(interface{ Conditional() bool }); ok && !b.Conditional() {
-		c.add("race", errors.New("conditions = false: tarn looks, and then writes"), "", noConditions)
+		c.add("race", errors.New("conditions = false: tarn looks, and then writes"), "", c.noConditions())
 		return
 	}
 	err := c.race(ctx, c.key("race"), blob.Condition{Absent: true})
 	if err == nil {
 		err = c.race(ctx, c.key("a"), blob.Condition{Match: c.etag})
 	}
-	c.add("race", err, fmt.Sprintf("of %d writers at once one wins", writers), noConditions)
+	c.add("race", err, fmt.Sprintf("of %d writers at once one wins", writers), c.noConditions())
 }
 
 // refuses wants a put whose condition does not hold to change nothing.

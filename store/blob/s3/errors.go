@@ -18,6 +18,16 @@ import (
 	"tarn/store/blob/s3/credentials"
 )
 
+// RegionError says that the bucket is in another region than requests were signed for. It is a blob.ErrRejected.
+type RegionError struct{ Region string }
+
+func (e *RegionError) Error() string {
+	return fmt.Sprintf("%v: the bucket is in the region %s", blob.ErrRejected, e.Region)
+}
+
+// Unwrap makes it a blob.ErrRejected.
+func (e *RegionError) Unwrap() error { return blob.ErrRejected }
+
 // failure says what was tried where, and wraps the error of package blob that fits. What wraps none of them may pass.
 func (b *Bucket) failure(verb, key, side string, cond blob.Condition, err error) error {
 	if code := codeOf(err); cond.Match != "" && (code == "NoSuchKey" || code == "ObjectParentIsFile") {
@@ -71,7 +81,7 @@ func (b *Bucket) response(r minio.ErrorResponse) error {
 		return fmt.Errorf("the keys have expired: %s", text) // the next try has new ones
 	}
 	if r.Region != "" && (r.Code == "AuthorizationHeaderMalformed" || r.Code == "PermanentRedirect" || r.Code == "InvalidRegion" || r.StatusCode == http.StatusMovedPermanently) {
-		return fmt.Errorf("%w: the bucket is in the region %s", blob.ErrRejected, printable(r.Region, 40))
+		return &RegionError{printable(r.Region, 40)}
 	}
 	if kind, ok := codes[r.Code]; ok {
 		if kind == blob.ErrNotFound || kind == blob.ErrPrecondition || kind == blob.ErrNoBucket {

@@ -15,7 +15,8 @@ import (
 const (
 	defaultStall = 60 * time.Second
 	idlePerHost  = 64
-	paceStep     = 64 << 10
+	buffer       = 64 << 10
+	paceStep     = 4 << 10 // bytes that wait for their turn together: at any rate something moves before the connection counts as stalled
 )
 
 // transport sends requests, counts them, and writes down when they were answered by the server's clock.
@@ -47,8 +48,11 @@ func newTransport(o *Options, requests *atomic.Int64) *transport {
 		TLSHandshakeTimeout:   min(stall, 15*time.Second),
 		ResponseHeaderTimeout: stall,
 		DisableCompression:    true, // what is stored is what is read
-		WriteBufferSize:       paceStep,
-		ReadBufferSize:        64 << 10,
+		WriteBufferSize:       buffer,
+		ReadBufferSize:        buffer,
+	}
+	if o.Pace != nil {
+		t.WriteBufferSize = paceStep
 	}
 	return &transport{base: t, requests: requests, pace: o.Pace}
 }
