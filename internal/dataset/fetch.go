@@ -53,7 +53,7 @@ func (r *Repo) Fetch(ctx context.Context, o FetchOptions) (*TransferResult, erro
 		return nil, err
 	}
 	for _, d := range res.notKept {
-		r.report.Warn(d, "the cache does not keep its bytes; pull brings them into the workspace")
+		r.report.Warn(d, "the cache does not keep its files; tarn pull brings them")
 	}
 	return res, err
 }
