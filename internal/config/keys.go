@@ -48,6 +48,7 @@ var keys = []Key{
 	{Section: "transfer", Name: "memory", Kind: Int, Min: 64 << 20, Max: 1 << 40, Help: "bytes that transfers may hold in memory"},
 	{Section: "transfer", Name: "limitUpload", Kind: Int, Min: 1, Max: 1 << 40, Help: "bytes a second that go to remotes"},
 	{Section: "transfer", Name: "limitDownload", Kind: Int, Min: 1, Max: 1 << 40, Help: "bytes a second that come from remotes"},
+	{Section: "transfer", Name: "compress", Kind: Enum, Values: []string{"auto", "off", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Help: "zstd level of what is pushed; auto: 1, and not what does not compress"},
 	{Section: "remote", Sub: "NAME", Name: "url", Kind: URL, Help: "where the remote is"},
 	{Section: "remote", Sub: "NAME", Name: "endpoint", Kind: URL, Help: "URL of the S3 server, where it is not Amazon's"},
 	{Section: "remote", Sub: "NAME", Name: "region", Help: "region of the bucket"},

@@ -178,6 +178,7 @@ func (d *direct) fetch(ctx context.Context, items []*item) error {
 	part := d.f.res
 	d.res.Files += part.Files
 	d.res.Bytes += part.Bytes
+	d.res.Raw += part.Raw
 	d.res.Sent += part.Sent
 	d.res.Seconds += time.Since(start).Seconds()
 	d.name(missing, part.Problems)

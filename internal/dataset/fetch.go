@@ -34,6 +34,7 @@ type TransferResult struct {
 	Files    int64 // moved, or with a dry run to be moved
 	Bytes    int64 // of those files
 	Reused   int64 // bytes of them that were there already, under other names
+	Raw      int64 // bytes of the blobs that were moved, before compression
 	Sent     int64 // bytes that went over the wire
 	Requests int64
 	Seconds  float64
@@ -409,6 +410,7 @@ func (f *fetch) run(ctx context.Context, wants []fileWant, again bool) (gone []f
 	})
 	f.res.Files += stats.Files
 	f.res.Bytes += stats.Bytes
+	f.res.Raw += stats.Raw
 	f.res.Sent += stats.Sent
 	if err != nil || f.w == nil {
 		return gone, err

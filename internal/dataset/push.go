@@ -197,10 +197,13 @@ func (p *push) upload(ctx context.Context) ([]*published, error) {
 		return nil, p.r.countNew(ctx, p.c, p.todo, p.res)
 	}
 	p.r.report.Phase("push", -1, -1)
+	enc, err := p.r.encoder()
+	if err != nil {
+		return nil, err
+	}
 	p.work = &workSource{cache: p.c.store, files: map[digest.Digest][]workFile{}}
-	up := transfer.NewUpload(ctx, p.work, p.c.rem, p.c.ledger, p.r.jobs(), p.r.report.Add)
+	up := transfer.NewUpload(ctx, p.work, p.c.rem, p.c.ledger, enc, p.r.jobs(), p.r.report.Add)
 	var out []*published
-	var err error
 	for _, w := range p.todo {
 		b := &builder{p: p, up: up, v: &published{wanted: w, packs: map[digest.Digest]int64{}, kinds: map[digest.Digest]remote.Kind{}}}
 		if err = b.version(ctx); err != nil {
@@ -215,6 +218,7 @@ func (p *push) upload(ctx context.Context) ([]*published, error) {
 	p.res.Files += stats.Files
 	p.res.Bytes += stats.Bytes
 	p.res.Reused += stats.Reused
+	p.res.Raw += stats.Raw
 	p.res.Sent += stats.Sent
 	if err != nil {
 		return nil, onRemote(p.c.name, err)

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"tarn/store/blob"
 	"tarn/store/cache"
 	"tarn/store/digest"
+	"tarn/store/pack"
 	"tarn/store/transfer"
 )
 
@@ -327,6 +329,21 @@ func (r *Repo) jobs() int {
 
 // defaultMemory is transfer.memory, in bytes, where it is not set; the whole process then stays below 512 MiB.
 const defaultMemory = 320 << 20
+
+// encoder compresses what is pushed, as transfer.compress says.
+func (r *Repo) encoder() (*pack.Encoder, error) {
+	level, err := pack.LevelDefault, error(nil)
+	switch v, from, _ := r.cfg.Get("transfer", "", "compress"); v {
+	case "", "auto":
+	case "off":
+		level = pack.LevelStored
+	default:
+		if level, err = strconv.Atoi(v); err != nil || level < 1 || level > pack.LevelMost {
+			return nil, fmt.Errorf("%w: %s: transfer.compress is %q, and must be auto, off or a level from 1 to %d", ErrUsage, from, v, pack.LevelMost)
+		}
+	}
+	return pack.NewEncoder(level)
+}
 
 func workers() int { return max(2, runtime.GOMAXPROCS(0)) }
 

@@ -137,7 +137,10 @@ func TestS3Toxic(t *testing.T) {
 			want.write(t, filepath.Join(repo, "data"))
 			s.do(repo, add("data"))
 			s.commit(repo, "data")
-			o := Options{stall: 200 * time.Millisecond, retryFirst: time.Millisecond}
+			o := Options{stall: time.Minute, retryFirst: time.Millisecond}
+			if h.Stall {
+				o.stall = 400 * time.Millisecond
+			}
 			srv.Proxy.Plan(every(3, h))
 			defer srv.Proxy.Plan(nil)
 			loud := h.FlipDown > 0

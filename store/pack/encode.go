@@ -3,6 +3,7 @@ package pack
 import (
 	"bytes"
 	"fmt"
+	"math"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -19,6 +20,15 @@ const keepShare = 16
 
 // leastRaw is the size of a blob, in bytes, below which a frame's own bytes eat up what compression saves.
 const leastRaw = 64
+
+// A sample of a blob tells whether it is worth a try: zstd gains nothing, or a few per cent, where the bytes of a sample are nearly as evenly spread as
+// random ones, whose entropy in a sample of this size is 7.95 bits a byte. (PNG, JPEG, Parquet with its pages compressed, archives: 7.90 to 7.96; weights in 32-bit
+// floats 7.3, in 16-bit ones 6.2, text 3 to 5.)
+const (
+	samplePieces  = 16
+	samplePiece   = 256 // bytes
+	sampleEntropy = 7.89
+)
 
 // Encoder decides how blobs stand in packs. It is safe for concurrent use.
 type Encoder struct{ z *zstd.Encoder }
@@ -42,7 +52,7 @@ func NewEncoder(level int) (*Encoder, error) {
 // Encode returns what is to stand in the pack for raw: a frame where that saves a sixteenth of the bytes or more, else raw itself. A frame was
 // decoded again before it is returned, for after the upload nobody has the bytes to mend it with.
 func (e *Encoder) Encode(raw []byte) (stored []byte, scheme Scheme, err error) {
-	if e.z == nil || len(raw) < leastRaw {
+	if e.z == nil || len(raw) < leastRaw || isDense(raw) {
 		return raw, Stored, nil
 	}
 	frame := e.z.EncodeAll(raw, make([]byte, 0, len(raw)/2+64))
@@ -61,4 +71,26 @@ func (e *Encoder) Encode(raw []byte) (stored []byte, scheme Scheme, err error) {
 		return nil, Zstd, fmt.Errorf("compress blob: %w", err)
 	}
 	return frame, Zstd, nil
+}
+
+// isDense says that raw looks like random bytes, as compressed data do.
+func isDense(raw []byte) bool {
+	const n = samplePieces * samplePiece
+	if len(raw) < n {
+		return false
+	}
+	var counts [256]uint16
+	step := (len(raw) - samplePiece) / (samplePieces - 1)
+	for i := range samplePieces {
+		for _, b := range raw[i*step : i*step+samplePiece] {
+			counts[b]++
+		}
+	}
+	var sum float64
+	for _, c := range counts {
+		if c > 0 {
+			sum += float64(c) * math.Log2(float64(c))
+		}
+	}
+	return math.Log2(n)-sum/n >= sampleEntropy
 }

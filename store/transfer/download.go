@@ -109,7 +109,7 @@ func (d *download) run(ctx context.Context, s span) error {
 		return ctx.Err()
 	}
 	defer body.Close()
-	d.count(0, 0, s.end-s.start)
+	d.count(0, 0, 0, s.end-s.start)
 	r := &spanReader{r: bufio.NewReaderSize(body, 256<<10), at: s.start}
 	for n, i := range s.wants {
 		w := &d.wants[i]
@@ -118,6 +118,7 @@ func (d *download) run(ctx context.Context, s span) error {
 			d.failAll(s.wants[n:], fmt.Errorf("read pack %s: %w", s.pack.Short(), err))
 			return ctx.Err()
 		}
+		d.count(0, 0, int64(w.Pieces[0].Raw), 0)
 		d.finish(i, d.store(w, stored))
 	}
 	return ctx.Err()
@@ -184,16 +185,17 @@ func (d *download) failAll(wants []int, err error) {
 
 func (d *download) finish(i int, err error) {
 	if err == nil {
-		d.count(1, d.wants[i].Size, 0)
+		d.count(1, d.wants[i].Size, 0, 0)
 	}
 	d.done(i, err)
 }
 
-func (d *download) count(files, bytes, received int64) {
+func (d *download) count(files, bytes, raw, received int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stats.Files += files
 	d.stats.Bytes += bytes
+	d.stats.Raw += raw
 	if received > 0 {
 		d.stats.Sent += received
 		d.stats.Packs++

@@ -115,13 +115,14 @@ func (d *download) pieces(ctx context.Context, ps []WantPiece) ([][]byte, error)
 	if _, err := io.ReadFull(body, stored); err != nil {
 		return nil, short(err)
 	}
-	d.count(0, 0, n)
+	d.count(0, 0, 0, n)
 	raw := make([][]byte, len(ps))
 	for i, p := range ps {
 		off := int64(p.Offset) - start
 		if raw[i], err = decode(p, stored[off:off+int64(p.Stored)]); err != nil {
 			return nil, err
 		}
+		d.count(0, 0, int64(p.Raw), 0)
 	}
 	return raw, nil
 }

@@ -61,6 +61,7 @@ func (u *Upload) land(s *sealed) {
 	defer u.mu.Unlock()
 	for _, r := range s.records {
 		delete(u.flight, r.Digest)
+		u.stats.Raw += int64(r.Raw)
 	}
 	u.stats.Packs++
 	u.stats.Sent += s.pack.Ref.Size

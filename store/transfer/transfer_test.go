@@ -17,6 +17,9 @@ import (
 	"tarn/store/remote"
 )
 
+// plain compresses nothing.
+var plain, _ = pack.NewEncoder(pack.LevelStored)
+
 // place keeps packs in memory and can fail.
 type bucket struct {
 	mu    sync.Mutex
@@ -112,11 +115,12 @@ type world struct {
 	local  local
 	known  memory
 	files  []remote.File
+	enc    *pack.Encoder
 }
 
 func newWorld(t *testing.T, sizes ...int) *world {
 	t.Helper()
-	w := &world{bucket: bucket{packs: map[digest.Digest][]byte{}}, local: local{blobs: map[digest.Digest][]byte{}}, known: memory{known: map[digest.Digest]remote.Place{}}}
+	w := &world{bucket: bucket{packs: map[digest.Digest][]byte{}}, local: local{blobs: map[digest.Digest][]byte{}}, known: memory{known: map[digest.Digest]remote.Place{}}, enc: plain}
 	r := rand.NewChaCha8([32]byte{1})
 	for _, n := range sizes {
 		b := make([]byte, n)
@@ -131,7 +135,7 @@ func newWorld(t *testing.T, sizes ...int) *world {
 // push uploads all files and returns where they are.
 func (w *world) push(t *testing.T) ([]Placement, Stats, error) {
 	t.Helper()
-	u := NewUpload(t.Context(), &w.local, &w.bucket, &w.known, 3, func(int64, int64) {})
+	u := NewUpload(t.Context(), &w.local, &w.bucket, &w.known, w.enc, 3, func(int64, int64) {})
 	out := make([]Placement, len(w.files))
 	calls := 0
 	var err error
@@ -217,6 +221,47 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// What compresses is sent compressed, what does not is not, and both come back.
+func TestCompressed(t *testing.T) {
+	w := newWorld(t, 100, 3<<20, 50_000)
+	for _, n := range []int{30, 5000, 300_000, 9 << 20} {
+		b := make([]byte, 0, n+30)
+		for i := 0; len(b) < n; i++ {
+			b = fmt.Appendf(b, "%d,user %d,%d\n", i, i*i%1009, i%7)
+		}
+		b = b[:n]
+		f := remote.File{Digest: digest.Sum(b), Size: int64(n)}
+		w.local.blobs[f.Digest] = b
+		w.files = append(w.files, f)
+	}
+	var err error
+	if w.enc, err = pack.NewEncoder(pack.LevelDefault); err != nil {
+		t.Fatal(err)
+	}
+	ps, stats, err := w.push(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw int64
+	for i, p := range ps {
+		raw += w.files[i].Size
+		for _, x := range p.Pieces {
+			if text := i > 3; text != (x.Scheme == pack.Zstd) {
+				t.Errorf("file %d, of %d bytes: a blob of %d bytes has the scheme %d", i, w.files[i].Size, x.Raw, x.Scheme)
+			}
+		}
+	}
+	if stats.Raw != raw || stats.Sent > 3<<20+50_000+(9<<20)/2 {
+		t.Errorf("%d bytes: %+v", raw, stats)
+	}
+	to, errs := w.pull(t, wants(w.files, ps))
+	for i, f := range w.files {
+		if errs[i] != nil || !bytes.Equal(to.blobs[f.Digest], w.local.blobs[f.Digest]) {
+			t.Errorf("file %d of %d bytes: %v", i, f.Size, errs[i])
+		}
+	}
+}
+
 func TestSecondPushSendsNothing(t *testing.T) {
 	w := newWorld(t, sizes()...)
 	if _, _, err := w.push(t); err != nil {
@@ -278,7 +323,7 @@ func TestCancel(t *testing.T) {
 	w := newWorld(t, sizes()...)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	u := NewUpload(ctx, &w.local, &w.bucket, &w.known, 1, func(int64, int64) {})
+	u := NewUpload(ctx, &w.local, &w.bucket, &w.known, plain, 1, func(int64, int64) {})
 	for i, f := range w.files {
 		if i == 100 {
 			cancel()

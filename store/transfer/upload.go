@@ -36,6 +36,7 @@ type Stats struct {
 	Files  int64 // that were sent or fetched, those of the same bytes once
 	Bytes  int64 // of those files
 	Reused int64 // bytes of theirs that were on the remote already
+	Raw    int64 // bytes of the blobs that were sent or received, before compression
 	Sent   int64 // bytes of packs sent, or of ranges received
 	Packs  int64 // packs sent, or range requests made
 }
@@ -47,6 +48,7 @@ type Upload struct {
 	src   Source
 	dst   Packs
 	known Known
+	enc   *pack.Encoder
 	add   func(files, bytes int64)
 
 	ctx    context.Context
@@ -115,11 +117,11 @@ const (
 	calling
 )
 
-// NewUpload starts an upload with so many packs in flight. add hears of progress. Its memory is about (jobs + 2) × 17 MiB + 64 MiB.
-func NewUpload(ctx context.Context, src Source, dst Packs, known Known, jobs int, add func(files, bytes int64)) *Upload {
+// NewUpload starts an upload with so many packs in flight, of blobs that enc compresses. add hears of progress. Its memory is about (jobs + 2) × 17 MiB + 64 MiB.
+func NewUpload(ctx context.Context, src Source, dst Packs, known Known, enc *pack.Encoder, jobs int, add func(files, bytes int64)) *Upload {
 	ctx, cancel := context.WithCancel(ctx)
 	u := &Upload{
-		src: src, dst: dst, known: known, add: add, ctx: ctx, cancel: cancel,
+		src: src, dst: dst, known: known, enc: enc, add: add, ctx: ctx, cancel: cancel,
 		jobs: make(chan *job, queue), work: make(chan *job, queue),
 		sealed: make(chan *sealed), order: make(chan *sealed, jobs+2),
 		flight: map[digest.Digest]Piece{},
@@ -272,7 +274,11 @@ func (u *Upload) encode(f *jobFile, d digest.Digest, get func() ([]byte, error))
 		return encoded{file: f, piece: Piece{d, p.Offset, p.Stored, p.Raw, p.Scheme, &Pack{p.Pack}}}
 	}
 	raw, err := get()
-	return encoded{file: f, piece: Piece{Digest: d, Raw: uint32(len(raw)), Stored: uint32(len(raw)), Scheme: pack.Stored}, stored: raw, err: err}
+	if err != nil {
+		return encoded{file: f, err: err}
+	}
+	stored, scheme, err := u.enc.Encode(raw)
+	return encoded{file: f, piece: Piece{Digest: d, Raw: uint32(len(raw)), Stored: uint32(len(stored)), Scheme: scheme}, stored: stored, err: err}
 }
 
 func (u *Upload) emit(j *job, e encoded) bool {

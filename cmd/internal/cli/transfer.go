@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +17,7 @@ type transferResult struct {
 	Files    int64     `json:"files"`
 	Bytes    int64     `json:"bytes"`
 	Reused   int64     `json:"bytes_reused"`
+	Raw      int64     `json:"bytes_uncompressed"`
 	Sent     int64     `json:"bytes_transferred"`
 	Requests int64     `json:"requests"`
 	DryRun   bool      `json:"dry_run"`
@@ -24,7 +27,7 @@ type transferResult struct {
 }
 
 func transferView(verb string, t *dataset.TransferResult) *transferResult {
-	return &transferResult{t.Versions, t.UpToDate, t.Skipped, t.Files, t.Bytes, t.Reused, t.Sent, t.Requests, t.DryRun, t.Seconds, problems(t.Problems), verb}
+	return &transferResult{t.Versions, t.UpToDate, t.Skipped, t.Files, t.Bytes, t.Reused, t.Raw, t.Sent, t.Requests, t.DryRun, t.Seconds, problems(t.Problems), verb}
 }
 
 // Text says what moved, in one line.
@@ -40,8 +43,22 @@ func (t *transferResult) Text(p *printer) {
 		p.f("Everything is up to date (%s, %s).\n", many(int64(t.Versions), "version"), many(t.Requests, "request"))
 	default:
 		p.f("%s %s, %s (%s over the wire, %s reused)\n", many(t.Files, "file"), t.verb, size(t.Bytes), size(t.Sent), size(t.Reused))
-		p.f("%s\n", p.paint(dim, many(t.Requests, "request")+" in "+seconds(t.Seconds)+rate(t.Sent, t.Seconds)))
+		p.f("%s\n", p.paint(dim, many(t.Requests, "request")+" in "+seconds(t.Seconds)+rate(t.Sent, t.Seconds)+t.ratios()))
 	}
+}
+
+// ratios say what was saved on the way, where that is a per cent or more.
+func (t *transferResult) ratios() string {
+	var b strings.Builder
+	for _, r := range []struct {
+		name     string
+		of, were int64
+	}{{"dedup", t.Bytes, t.Bytes - t.Reused}, {"compression", t.Raw, t.Sent}} {
+		if x := float64(r.of) / float64(max(r.were, 1)); t.Sent > 0 && x >= 1.01 {
+			fmt.Fprintf(&b, ", %s %.3g×", r.name, x)
+		}
+	}
+	return b.String()
 }
 
 func (a *app) selectionFlags(cmd *cobra.Command, s *dataset.Selection, remote *string) {
