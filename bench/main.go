@@ -36,8 +36,11 @@ func run(ctx context.Context) error {
 	flag.StringVar(&out, "o", "bench/RESULTS.md", "where the report goes")
 	flag.StringVar(&mk, "make", "", "only make this workload, in -dir")
 	flag.StringVar(&mutate, "mutate", "", "only change the small workload in this directory to its next version")
+	table := flag.Bool("chunks", false, "only print how well files are cut by content, with chunks of several sizes")
 	flag.Parse()
 	switch {
+	case *table:
+		return chunks()
 	case mutate != "":
 		return small.mutate(mutate)
 	case mk != "":

@@ -16,18 +16,18 @@ const ID = "fastcdc-1"
 
 // Bounds of a chunk and of the files that are cut at all, in bytes. A chunk is below Min only at the end of a file.
 const (
-	Min       = 64 << 10
-	Avg       = 256 << 10
-	Max       = 1 << 20
+	Min       = 32 << 10
+	Avg       = 128 << 10
+	Max       = 512 << 10
 	Threshold = 1 << 20 // a smaller file is one blob
 )
 
-// The masks of normalised chunking, level 2: cutting is harder before Avg and easier after it. High bits, since those of a gear hash
-// have seen the most bytes.
+// Sizes are the parameters of a chunker, in bytes; Avg is a power of two. They are there to compare: tarn cuts as Cut does.
+type Sizes struct{ Min, Avg, Max int }
+
 var (
-	maskHard = mask(bits.TrailingZeros(Avg) + 2)
-	maskEasy = mask(bits.TrailingZeros(Avg) - 2)
-	gear     = table()
+	frozen = Sizes{Min, Avg, Max}
+	gear   = table()
 )
 
 func mask(n int) uint64 { return (1<<n - 1) << (64 - n) }
@@ -43,13 +43,18 @@ func table() *[256]uint64 {
 }
 
 // Cut returns the length of the first chunk of b, 1 to Max. b must hold Max bytes, or all that is left of the file (at least 1).
-func Cut(b []byte) int {
-	if len(b) <= Min {
+func Cut(b []byte) int { return frozen.Cut(b) }
+
+// Cut is the function Cut with other sizes.
+func (s Sizes) Cut(b []byte) int {
+	if len(b) <= s.Min {
 		return len(b)
 	}
-	n, mid := min(len(b), Max), min(len(b), Avg)
+	// Normalised chunking, level 2: cutting is harder before Avg and easier after it. High bits, since those of a gear hash have seen the most bytes.
+	maskHard, maskEasy := mask(bits.TrailingZeros(uint(s.Avg))+2), mask(bits.TrailingZeros(uint(s.Avg))-2)
+	n, mid := min(len(b), s.Max), min(len(b), s.Avg)
 	var h uint64
-	i := Min
+	i := s.Min
 	for ; i < mid; i++ {
 		if h = h<<1 + gear[b[i]]; h&maskHard == 0 {
 			return i + 1
