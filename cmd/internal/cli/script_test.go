@@ -45,7 +45,7 @@ func TestScript(t *testing.T) {
 	}
 	var s3 s3Scripts
 	t.Cleanup(s3.close)
-	testscript.Run(t, testscript.Params{
+	params := testscript.Params{
 		Dir:   scriptDir,
 		Setup: scriptSetup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -54,7 +54,14 @@ func TestScript(t *testing.T) {
 			"s3server": s3.cmdServer, "s3requests": cmdS3Requests, "s3wait": cmdS3Wait, "s3bytes": cmdS3Bytes,
 		},
 		Condition: scriptCondition,
-	})
+	}
+	if testing.Short() { // those in which much runs at once, or that read the most
+		params.Dir = ""
+		for _, name := range []string{"check", "checkout", "diff_pages", "fetch_parts", "get", "http", "interrupt", "json", "no_cache", "pages", "push_pull", "resolve", "s3_together", "shared_cache", "to_remote"} {
+			params.Files = append(params.Files, filepath.Join(scriptDir, name+".txtar"))
+		}
+	}
+	testscript.Run(t, params)
 }
 
 const gitconfig = "[init]\n\tdefaultBranch = main\n[user]\n\tname = Test\n\temail = test@example.com\n[advice]\n\tdetachedHead = false\n[core]\n\tautocrlf = false\n"
