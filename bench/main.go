@@ -36,15 +36,24 @@ func run(ctx context.Context) error {
 	flag.StringVar(&out, "o", "bench/RESULTS.md", "where the report goes")
 	flag.StringVar(&mk, "make", "", "only make this workload, in -dir")
 	flag.StringVar(&mutate, "mutate", "", "only change the small workload in this directory to its next version")
-	table := flag.Bool("chunks", false, "only print how well files are cut by content, with chunks of several sizes")
+	var put, key, mutatedTable string
+	flag.BoolVar(&b.network, "network", false, "the experiments with a remote: an S3 server on loopback, restic, rclone")
+	flag.StringVar(&put, "puts", "", "only send this file with minio-go")
+	flag.StringVar(&key, "key", "", "prefix for -puts")
+	flag.StringVar(&mutatedTable, "mutate-table", "", "only change the CSV file to its next version")
+	cuts := flag.Bool("chunks", false, "only print how well files are cut by content, with chunks of several sizes")
 	flag.Parse()
 	switch {
-	case *table:
+	case *cuts:
 		return chunks()
+	case put != "":
+		return puts(ctx, put, key)
+	case mutatedTable != "":
+		return mutateTable(mutatedTable)
 	case mutate != "":
 		return small.mutate(mutate)
 	case mk != "":
-		for _, w := range []workload{small, images, large, million} {
+		for _, w := range []workload{small, few, images, large, table, million} {
 			if w.name == mk {
 				return w.make(b.dir, b.scale)
 			}
@@ -66,6 +75,13 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.network {
+		s, err := serve(ctx)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+	}
 	rows, err := b.all(only)
 	if err != nil {
 		return err
@@ -74,7 +90,11 @@ func run(ctx context.Context) error {
 }
 
 func (b *bench) all(only string) (rows []row, err error) {
-	for _, e := range experiments {
+	all := experiments
+	if b.network {
+		all = network
+	}
+	for _, e := range all {
 		if only != "" && !slices.Contains(strings.Split(only, ","), e.id) {
 			continue
 		}

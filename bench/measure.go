@@ -22,6 +22,8 @@ type bench struct {
 	runs  int
 	scale float64
 	cold  bool
+
+	network bool
 }
 
 // sample is one timed run.
@@ -32,34 +34,58 @@ type sample struct {
 
 // shell runs a script in a contestant's directory.
 func (b *bench) shell(dir, script string) (sample, error) {
+	s, _, err := b.output(dir, script)
+	return s, err
+}
+
+// output is shell, with what the script prints.
+func (b *bench) output(dir, script string) (sample, string, error) {
 	cmd := exec.CommandContext(b.ctx, "bash", "-euo", "pipefail", "-c", script)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(),
 		"TARN="+b.tarn, "DVC="+b.dvc, "BENCH="+b.self, "HOME="+b.dir, "XDG_CONFIG_HOME="+filepath.Join(b.dir, ".config"), "DVC_NO_ANALYTICS=1",
-		"DVC_SITE_CACHE_DIR="+filepath.Join(dir, "site"),
+		"DVC_SITE_CACHE_DIR="+filepath.Join(dir, "site"), "RESTIC_CACHE_DIR="+filepath.Join(dir, "restic-cache"), "KEY="+b.key(dir), "UP="+b.key(filepath.Dir(dir)),
 		"GIT_AUTHOR_NAME=b", "GIT_AUTHOR_EMAIL=b@b", "GIT_COMMITTER_NAME=b", "GIT_COMMITTER_EMAIL=b@b", "GIT_CONFIG_NOSYSTEM=1")
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	s := sample{wall: time.Since(start)}
 	if err != nil {
-		return s, fmt.Errorf("%s\n%w\n%s", script, err, out)
+		return s, "", fmt.Errorf("%s\n%w\n%s", script, err, out)
 	}
 	ru := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	s.cpu, s.peak = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), ru.Maxrss<<10
-	return s, nil
+	return s, string(out), nil
+}
+
+// key is a name for a directory of an experiment, as prefix in the bucket.
+func (b *bench) key(dir string) string {
+	rel, err := filepath.Rel(filepath.Join(b.dir, "runs"), dir)
+	if err != nil {
+		return "none"
+	}
+	return strings.NewReplacer("/", "-", " ", "-", ".", "-").Replace(filepath.ToSlash(rel))
 }
 
 // row is what an experiment found, by contestant.
 type row struct {
 	experiment
 	samples map[string][]sample
+	shares  float64 // see experiment.share
 }
 
 // measure runs an experiment. Contestants take turns, so that what else the machine does hits all of them.
 func (b *bench) measure(e experiment) (row, error) {
-	out := row{e, map[string][]sample{}}
+	out := row{experiment: e, samples: map[string][]sample{}}
+	if e.share != "" {
+		var err error
+		if out.shares, err = b.shares(e); err != nil {
+			return out, err
+		}
+	}
 	dir := filepath.Join(b.dir, "runs", e.id)
-	contestants := slices.DeleteFunc(slices.Clone(e.contestants), func(c contestant) bool { return c.name == "dvc" && b.dvc == "" })
+	contestants := slices.DeleteFunc(slices.Clone(e.contestants), func(c contestant) bool {
+		return c.name == "dvc" && b.dvc == "" || (c.name == "restic" || c.name == "rclone") && lookPath(c.name) == ""
+	})
 	for _, c := range contestants {
 		if err := os.MkdirAll(filepath.Join(dir, c.name), 0o777); err != nil {
 			return out, err

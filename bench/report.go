@@ -16,7 +16,11 @@ func (b *bench) report(rows []row, out string) error {
 	if b.cold {
 		state = "cold"
 	}
-	fmt.Fprintf(&s, "## %s cache\n\n", strings.ToUpper(state[:1])+state[1:])
+	heading := strings.ToUpper(state[:1]) + state[1:] + " cache"
+	if b.network {
+		heading = "S3 on loopback, " + state + " cache"
+	}
+	fmt.Fprintf(&s, "## %s\n\n", heading)
 	fmt.Fprintf(&s, "%s, commit %s. %s, %d cores, %s/%s; scale %g, %d rounds, the contestants by turns. Medians of the wall time and their range; a ratio\nbelow 1 says that tarn took less.\n\n",
 		time.Now().UTC().Format("2006-01-02"), b.commit(), machine(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, b.scale, b.runs)
 	s.WriteString("| work | tarn, s | peak MiB | compared with | ratio | at most | |\n| --- | --- | --- | --- | --- | --- | --- |\n")
@@ -34,6 +38,13 @@ func (r *row) write(s *strings.Builder) {
 		fmt.Fprintf(s, "%s| | | %g s | %s |\n", head, r.seconds, verdict(mid.Seconds() <= r.seconds))
 		head = "| | | "
 	}
+	if r.share != "" {
+		fmt.Fprintf(s, "%s| bytes sent, of those of the file | %.2f %% | %.3g %% | %s |\n", head, 100*r.shares, 100*r.most, verdict(r.shares <= r.most))
+		head = "| | | "
+	}
+	if len(r.contestants) == 1 && r.seconds == 0 {
+		fmt.Fprintf(s, "%s| | | | |\n", head)
+	}
 	for _, c := range r.contestants[1:] {
 		peer, plow, phigh, ok := r.median(c.name)
 		if !ok {
@@ -42,7 +53,9 @@ func (r *row) write(s *strings.Builder) {
 		ratio := mid.Seconds() / peer.Seconds()
 		bound, result := "", ""
 		for _, t := range r.targets {
-			if t.peer == c.name {
+			if t.peer == c.name && t.more > 0 {
+				bound, result = "+ "+t.more.String(), verdict(mid <= peer+t.more)
+			} else if t.peer == c.name {
 				bound, result = fmt.Sprintf("%.3g", t.most), verdict(ratio <= t.most)
 			}
 		}

@@ -27,6 +27,10 @@ var (
 	images = workload{"images", 10_000, func(r *rand.Rand) int64 { return 60_000 + r.Int64N(80_000) }, ".jpg"}
 	// large is one file of 2 GiB that doesn't compress.
 	large = workload{"large", 1, func(*rand.Rand) int64 { return 2 << 30 }, ".bin"}
+	// few is 20,000 files as those of small, 72 MB.
+	few = workload{"few", 20_000, small.size, ".bin"}
+	// table is a CSV of 382 MB.
+	table = workload{name: "table", count: 1}
 	// million is 1,000,000 files of 64 B to 1 KiB.
 	million = workload{"million", 1_000_000, func(r *rand.Rand) int64 { return 64 + r.Int64N(960) }, ".bin"}
 )
@@ -35,6 +39,9 @@ const perDirectory = 1000
 
 // make writes the workload below dir. Scale changes how many files there are; of one file, its size.
 func (w workload) make(dir string, scale float64) error {
+	if w.name == table.name {
+		return makeTable(filepath.Join(dir, "0000", "0000000.csv"), int(5_690_000*scale))
+	}
 	r := rand.New(rand.NewPCG(seed, 0))
 	n := max(1, int(float64(w.count)*scale))
 	for i := range n {
