@@ -1,5 +1,10 @@
 package table
 
+import (
+	"strconv"
+	"time"
+)
+
 // Kind is how a column's values stand in a batch.
 type Kind uint8
 
@@ -135,3 +140,28 @@ func cut(b []byte) string {
 
 // KindAt is the kind of value r of a Mixed column.
 func (c *Column) KindAt(r int) Kind { return c.Kinds[r*c.stride+c.at] }
+
+// Literal is the text of value r, which is there and of the kind; scratch is buf, or what it became. What is not stored as text is written as CSV would have it.
+func (c *Column) Literal(kind Kind, r int, buf []byte) (v, scratch []byte) {
+	if c.Kind == Mixed {
+		return c.Text(r), buf
+	}
+	buf = buf[:0]
+	switch kind {
+	case Int:
+		buf = strconv.AppendInt(buf, c.Ints[r], 10)
+	case Float:
+		buf = strconv.AppendFloat(buf, c.Floats[r], 'g', -1, 64)
+	case Bool:
+		buf = strconv.AppendBool(buf, c.Ints[r] != 0)
+	case Date:
+		buf = time.Unix(c.Ints[r]*86400, 0).UTC().AppendFormat(buf, "2006-01-02")
+	case Time:
+		buf = time.Unix(0, c.Ints[r]).UTC().AppendFormat(buf, "15:04:05.999999999")
+	case Datetime:
+		buf = time.Unix(0, c.Ints[r]).UTC().AppendFormat(buf, "2006-01-02T15:04:05.999999999Z")
+	default:
+		return c.Text(r), buf
+	}
+	return buf, buf
+}
