@@ -17,15 +17,17 @@ type column struct {
 	at      [2]int    // by side
 	spec    cell.Spec // text of one side is read as this type, which the other side has; Any: it is text
 	loose   bool      // text that reads as a number is one, since the other side tells numbers from text
+	exact   bool      // both sides have decimals, whose digits all count
 	noEmpty bool      // text without a byte is no value, since one side can't tell them apart
 	changed int64     // cells
 }
 
-var typesOf = map[table.Kind]cell.Type{table.Int: cell.Number, table.Float: cell.Number, table.Bool: cell.Boolean, table.Date: cell.Date, table.Time: cell.Time, table.Datetime: cell.Datetime}
+var typesOf = map[table.Kind]cell.Type{table.Int: cell.Number, table.Float: cell.Number, table.Decimal: cell.Number, table.Bool: cell.Boolean, table.Date: cell.Date, table.Time: cell.Time, table.Datetime: cell.Datetime}
 
 func newColumn(l label, at, now int, o, n *side) column {
 	c := column{label: l, at: [2]int{at, now}}
 	ko, kn := o.kind(at), n.kind(now)
+	c.exact = ko == kn
 	if o.empty || n.empty || ko == kn {
 		return c
 	}
@@ -50,6 +52,7 @@ const (
 	markTime    = 6
 	markInstant = 7
 	markJSON    = 8
+	markDecimal = 9
 )
 
 // canonical appends a value in a form that is the same for values that are.
@@ -64,6 +67,11 @@ func (c *column) canonical(dst []byte, col *table.Column, r int) []byte {
 	switch kind {
 	case table.Text, table.String:
 		return c.text(dst, col.Text(r), kind)
+	case table.Decimal:
+		if c.exact {
+			return appendText(dst, markDecimal, col.Text(r))
+		}
+		return appendNumeral(dst, col.Text(r))
 	case table.JSON:
 		return appendJSON(dst, col.Text(r), col.Kind == table.Mixed)
 	case table.Bool:

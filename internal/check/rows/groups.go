@@ -110,6 +110,9 @@ func (k *keyed) end() error {
 		d.res.Changed++
 		pair := d.changed
 		d.changed++
+		if d.in.NoCells {
+			return nil
+		}
 		d.shown[Changed].keep(Row{Kind: Changed, OldRow: old.Row, NewRow: now.Row, pair: pair})
 		for i, r := range []*spill.Record{old, now} {
 			if err := d.pairs[i].Add([]spill.Record{{Hash: [2]uint64{uint64(r.Row)}, Row: pair}}); err != nil {

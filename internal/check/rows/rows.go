@@ -26,6 +26,7 @@ type Input struct {
 	Asked    bool     // the key was asked for: a side without a column of it is an error, and not a reason to do without
 	Shown    int      // rows of each kind that are kept; all are counted
 	NoValues bool     // no value of the data in the result
+	NoCells  bool     // rows are counted, and none is shown; so nothing is read twice
 	Workers  int      // 0: one a processor
 	Memory   int64    // bytes for hashes of rows; 0: 128 MiB
 	Temp     func() (spill.Temp, error)
@@ -34,6 +35,7 @@ type Input struct {
 // Result is what two versions don't have in common.
 type Result struct {
 	Key     []string // that rows were told apart by; empty: by all their cells
+	KeyLess string   // the column of a key for want of which it was not used
 	Columns Columns
 	Counts
 	ByColumn []ColumnCount // changed cells, by column, in the order of the new side; only those with any
@@ -73,6 +75,12 @@ func (c *Counts) Share() float64 {
 // Add sums up.
 func (c *Counts) Add(o Counts) {
 	c.Same, c.Added, c.Removed, c.Changed, c.Cells = c.Same+o.Same, c.Added+o.Added, c.Removed+o.Removed, c.Changed+o.Changed, c.Cells+o.Cells
+}
+
+// IsTable says that a file of the name is read as a table.
+func IsTable(name string) bool {
+	format, _ := table.FormatOf(name)
+	return format != ""
 }
 
 // Columns is how the columns of two sides go together.
@@ -149,6 +157,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrNoKey says that a column of the key that was asked for is not there.
+var ErrNoKey = errors.New("there is no column")
+
 const defaultMemory = 128 << 20
 
 // Compare compares two versions of a table. It reads them twice where there is something to show or rows changed. What is wrong with the data is an *Error.
@@ -158,6 +169,9 @@ func Compare(ctx context.Context, in Input) (_ *Result, err error) {
 	}
 	if in.Memory == 0 {
 		in.Memory = defaultMemory
+	}
+	if in.NoCells {
+		in.Shown = 0
 	}
 	d := &diff{in: in, res: &Result{}}
 	defer d.close()
@@ -173,8 +187,10 @@ func Compare(ctx context.Context, in Input) (_ *Result, err error) {
 	if err := d.resolve(); err != nil {
 		return nil, err
 	}
-	if err := d.cells(ctx); err != nil {
-		return nil, err
+	if !in.NoCells {
+		if err := d.cells(ctx); err != nil {
+			return nil, err
+		}
 	}
 	d.finish()
 	return d.res, nil
@@ -212,7 +228,7 @@ type label struct {
 
 func (d *diff) open(ctx context.Context) error {
 	for i, s := range []Side{d.in.Old, d.in.New} {
-		s.Options.Strict, s.Options.AllKeys, s.Options.Wanted = false, true, nil
+		s.Options.Strict, s.Options.AllKeys, s.Options.Decimals, s.Options.Wanted = false, true, true, nil
 		d.sides[i] = side{Side: s, old: i == 0}
 		if err := d.sides[i].open(ctx); err != nil {
 			return err
@@ -309,8 +325,9 @@ func (d *diff) match() error {
 		}
 		d.key = nil
 		if d.in.Asked {
-			return &Error{!slices.Contains(o.labels, label{k, 0}), fmt.Errorf("there is no column %q that could be compared; there are %s", k, d.columnNames())}
+			return &Error{!slices.Contains(o.labels, label{k, 0}), fmt.Errorf("%w %q that could be compared; there are %s", ErrNoKey, k, d.columnNames())}
 		}
+		d.res.KeyLess = k
 		return nil
 	}
 	d.res.Key = d.in.Key

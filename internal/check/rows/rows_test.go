@@ -372,7 +372,7 @@ func TestColumns(t *testing.T) {
 	if res = compareText(t, "a.csv", "a,a\n1,2\n", "a,a\n1,3\n", Input{}); res.Added != 1 || res.Removed != 1 {
 		t.Errorf("%+v", res.Counts)
 	}
-	if res = compareText(t, "a.csv", "a\n1\n", "a\n1\n", Input{Key: []string{"k"}}); res.Key != nil || res.Same != 1 {
+	if res = compareText(t, "a.csv", "a\n1\n", "a\n1\n", Input{Key: []string{"k"}}); res.Key != nil || res.KeyLess != "k" || res.Same != 1 {
 		t.Errorf("a key of the contract that is not there: %+v", res)
 	}
 	_, err := Compare(context.Background(), Input{Old: Side{Name: "a.csv", File: source([]byte("a\n1\n"))}, New: Side{Name: "a.csv", File: source([]byte("a\n1\n"))}, Key: []string{"k"}, Asked: true})
@@ -397,6 +397,8 @@ func TestRows(t *testing.T) {
 		{"text of digits is no number", "a.jsonl", `{"id":1,"v":"1"}`, `{"id":1,"v":1}`, []string{"id"}, []string{"changed 1 1 v=1/1"}},
 		{"null key", "a.csv", "id,v\n,a\n", "id,v\n,b\n", []string{"id"}, []string{"changed 2 2 v=a/b"}},
 		{"all came", "a.csv", "", "id\n1\n", []string{"id"}, []string{"added 0 2 id=∅/1"}},
+		{"no column in common", "a.csv", "a\n1\n", "b\n1\n", nil, []string{"removed 2 0 a=1/∅", "added 0 2 b=∅/1"}},
+		{"where cells end", "a.csv", "a,b\nx\x01y,z\n", "a,b\nx,y\x01z\n", nil, []string{"removed 2 0 a=x\x01y/∅ b=z/∅", "added 0 2 a=∅/x b=∅/y\x01z"}},
 		{"blank rows", "a.csv", "id\n1\n\n2\n", "id\n1\n2\n", []string{"id"}, nil},
 		{"far in a value", "a.csv", "id,v\n1," + strings.Repeat("x", 100) + "abc\n", "id,v\n1," + strings.Repeat("x", 100) + "adc\n", []string{"id"},
 			[]string{"changed 2 2 v=…xxxxxxxxxxxxxxxxxxxabc/…xxxxxxxxxxxxxxxxxxxadc"}},
@@ -411,7 +413,7 @@ func TestRows(t *testing.T) {
 
 // TestLateKey: a key of JSON lines that stands behind what is looked at first is compared, too.
 func TestLateKey(t *testing.T) {
-	fill := strings.Repeat(`{"id":0}`+"\n", 150_000)
+	fill := strings.Repeat(`{"id":0,"text":"`+strings.Repeat("x", 1000)+`"}`+"\n", 1100)
 	res := compareText(t, "a.jsonl", fill+`{"id":1,"late":1}`, fill+`{"id":1,"late":2}`, Input{Key: []string{"id"}})
 	if res.Changed != 1 || len(res.ByColumn) != 1 || res.ByColumn[0].Column != "late" {
 		t.Errorf("%+v", res)
@@ -468,5 +470,95 @@ func TestFailure(t *testing.T) {
 	cancel()
 	if _, err = Compare(ctx, in); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestTextAndTypes: where only one side has types, the other one is read as these.
+func TestTextAndTypes(t *testing.T) {
+	in := Input{Key: []string{"id"}, Shown: 9, New: Side{Name: "a.csv", File: source([]byte("id,s,b,n\n1,,true,2.50\n2,x,false,007\n3,,true,\n"))},
+		Old: Side{Name: "a.jsonl", File: source([]byte(`{"id":1,"s":"","b":true,"n":2.5}` + "\n" + `{"id":2,"s":"x","b":true,"n":7}` + "\n" + `{"id":3,"s":null,"b":true}`))}}
+	res, err := Compare(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"changed 2 3 b=true/false"}, lines(res)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDecimals: all digits count between two files of Parquet; with other files, as much as a number of 64 bits holds.
+func TestDecimals(t *testing.T) {
+	type row struct {
+		ID    int64    `parquet:"id"`
+		Small int32    `parquet:"small,decimal(2:9)"`
+		Big   int64    `parquet:"big,decimal(4:18)"`
+		Fixed [16]byte `parquet:"fixed,decimal(3:38)"`
+		Maybe *int64   `parquet:"maybe,optional,decimal(1:18)"`
+	}
+	encode := func(rows ...row) *bytes.Reader {
+		var b bytes.Buffer
+		w := parquet.NewGenericWriter[row](&b)
+		if _, err := w.Write(rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return source(b.Bytes())
+	}
+	minus := [16]byte{0: 0xff, 15: 0xfe}
+	for i := range minus[:15] {
+		minus[i] = 0xff
+	}
+	one := int64(15)
+	old := []row{{1, 250, 123456789012345678, minus, nil}, {2, -5, 10000, [16]byte{15: 0}, &one}, {3, 0, 0, [16]byte{}, nil}}
+	now := slices.Clone(old)
+	now[0].Big++
+	now[2].Fixed[15] = 1
+	in := Input{Old: Side{Name: "a.parquet", File: encode(old...)}, New: Side{Name: "b.parquet", File: encode(now...)}, Key: []string{"id"}, Asked: true, Shown: 9}
+	res, err := Compare(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"changed 1 1 big=12345678901234.5678/12345678901234.5679", "changed 3 3 fixed=0/0.001"}
+	if diff := cmp.Diff(want, lines(res)); diff != "" {
+		t.Error(diff)
+	}
+	in.New = Side{Name: "b.csv", File: source([]byte("id,small,big,fixed,maybe\n1,2.50,12345678901234.5678,-0.002,\n2,-0.05,1.0,0,1.5\n3,0.00,0,0,0\n"))}
+	if res, err = Compare(context.Background(), in); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"changed 3 4 maybe=∅/0"}, lines(res)); diff != "" {
+		t.Error(diff)
+	}
+	if res.Columns.Any() {
+		t.Errorf("%+v", res.Columns)
+	}
+}
+
+// TestNested: a list is not compared, and that is said.
+func TestNested(t *testing.T) {
+	type row struct {
+		ID   int64   `parquet:"id"`
+		List []int64 `parquet:"list"`
+	}
+	encode := func(rows ...row) *bytes.Reader {
+		var b bytes.Buffer
+		w := parquet.NewGenericWriter[row](&b)
+		if _, err := w.Write(rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return source(b.Bytes())
+	}
+	in := Input{Old: Side{Name: "a.parquet", File: encode(row{1, []int64{1}})}, New: Side{Name: "b.parquet", File: encode(row{1, []int64{2}}, row{2, nil})}, Shown: 9}
+	res, err := Compare(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(res.Columns.NotCompared, []string{"list"}) || res.Same != 1 || res.Added != 1 {
+		t.Errorf("%+v", res)
 	}
 }

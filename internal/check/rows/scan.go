@@ -148,6 +148,9 @@ func (w *worker) batch(b *table.Batch) error {
 // row makes the canonical form of a row.
 func (w *worker) row(b *table.Batch, r int) {
 	w.buf = w.buf[:0]
+	if len(w.d.plan) == 0 { // no row of one side is one of the other
+		w.buf = append(w.buf, byte(w.side))
+	}
 	for i := range w.d.plan {
 		c := &w.d.plan[i]
 		w.buf = c.canonical(w.buf, &b.Cols[c.at[w.side]], r)

@@ -20,10 +20,11 @@ const (
 	Datetime             // Ints: ns since 1970-01-01
 	JSON                 // text that is a JSON value, or bytes that are no text
 	Mixed                // each value has a kind of its own: JSON lines
+	Decimal              // text that is a number, without zeros at its end; where Options.Decimals asks
 )
 
 func (k Kind) String() string {
-	return [...]string{"text", "string", "integer", "number", "boolean", "date", "time", "datetime", "object", "any"}[k]
+	return [...]string{"text", "string", "integer", "number", "boolean", "date", "time", "datetime", "object", "any", "number"}[k]
 }
 
 // Batch is a run of rows of one file. It is reused: nothing of it may be kept.
@@ -70,7 +71,7 @@ type Column struct {
 	Size  int     // and how many places it has
 
 	buf        []byte
-	start, end []uint32 // of Text, String, JSON, Mixed: value r is buf[start[r*stride+at]:end[…]]
+	start, end []uint32 // of Text, String, JSON, Mixed, Decimal: value r is buf[start[r*stride+at]:end[…]]
 	stride, at int
 	constant   bool // the value of row 0 is that of all rows
 }

@@ -23,6 +23,7 @@ type Options struct {
 	Names     []string                // of the columns that are expected, for formats whose rows may lack them
 	Strict    bool                    // keys that the first rows of JSON lines don't have are problems
 	AllKeys   bool                    // the columns of JSON lines are the keys of all rows, which takes one more reading, and not of the first ones only
+	Decimals  bool                    // decimals of Parquet are Decimal, all their digits, and not Float
 	BlockSize int                     // bytes of text a task; 0: 1 MiB
 }
 
