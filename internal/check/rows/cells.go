@@ -98,6 +98,7 @@ func (l *looking) run(ctx context.Context) error {
 		}
 	}
 	s := &l.d.sides[l.side]
+	s.Options.AllKeys, s.Options.Names = false, s.reader.Labels() // they are known by now
 	if err := s.open(ctx); err != nil {
 		return err
 	}
