@@ -38,10 +38,11 @@ var edges = map[string][]string{
 	"internal/check/report":    {},
 	"internal/check/table":     {},
 	"internal/check/decode":    {"internal/check/table"},
+	"internal/check/rows":      {"internal/check/cell", "internal/check/table", "internal/check/spill"},
 	"internal/check/contract":  {"internal/check/cell"},
 	"internal/check":           {"internal/check/cell", "internal/check/contract", "internal/check/table", "internal/check/spill", "internal/check/decode", "internal/check/report"},
-	"cmd/internal/cli":         {"internal/dataset", "internal/config", "index", "store/chunk", "internal/check/report"},
-	"internal/dataset":         {"index", "index/scan", "index/vcs", "internal/config", "internal/durable", "store/digest", "store/pack", "store/cache", "store/remote", "store/transfer", "store/blob", "store/blob/fs", "store/blob/http", "store/blob/s3", "store/blob/s3/credentials", "store/blob/wrap", "internal/check", "internal/check/contract", "internal/check/report", "internal/check/spill"},
+	"cmd/internal/cli":         {"internal/dataset", "internal/config", "index", "store/chunk", "internal/check/report", "internal/check/rows"},
+	"internal/dataset":         {"index", "index/scan", "index/vcs", "internal/config", "internal/durable", "store/digest", "store/pack", "store/cache", "store/remote", "store/transfer", "store/blob", "store/blob/fs", "store/blob/http", "store/blob/s3", "store/blob/s3/credentials", "store/blob/wrap", "internal/check", "internal/check/contract", "internal/check/report", "internal/check/rows", "internal/check/spill"},
 	"cmd/tarn":                 {"cmd/internal/cli"},
 	"bench":                    {"store/chunk", "store/digest", "store/pack", "store/blob/s3/s3test"},
 

@@ -97,7 +97,7 @@ func (w *worker) read(ru *rule, col *table.Column, r int) (v []byte, n cell.Valu
 	if kind == table.Mixed {
 		kind = col.KindAt(r)
 	}
-	v, w.lit = literal(col, kind, r, w.lit)
+	v, w.lit = col.Literal(kind, r, w.lit)
 	n, ok = fits(ru, col, kind, r, v)
 	return v, n, ok
 }

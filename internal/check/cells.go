@@ -2,8 +2,6 @@ package check
 
 import (
 	"math"
-	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"tarn/internal/check/cell"
@@ -355,38 +353,13 @@ func (w *worker) typedValue(ru *rule, b *table.Batch, col *table.Column, r int) 
 		kind = col.KindAt(r)
 	}
 	var v []byte
-	v, w.buf = literal(col, kind, r, w.buf)
+	v, w.buf = col.Literal(kind, r, w.buf)
 	n, ok := fits(ru, col, kind, r, v)
 	if col.Kind == table.Mixed && kind == table.String && (len(v) == 0 && ru.emptyNil || ru.isMissing(v)) && ru.Spec.Type != cell.String && ru.Spec.Type != cell.Any {
 		w.null(ru, b, r, v)
 		return
 	}
 	w.value(ru, b, r, v, n, ok)
-}
-
-// literal is the text of a typed value, for messages and checks of text.
-func literal(col *table.Column, kind table.Kind, r int, buf []byte) (v, scratch []byte) {
-	if col.Kind == table.Mixed {
-		return col.Text(r), buf
-	}
-	buf = buf[:0]
-	switch kind {
-	case table.Int:
-		buf = strconv.AppendInt(buf, col.Ints[r], 10)
-	case table.Float:
-		buf = strconv.AppendFloat(buf, col.Floats[r], 'g', -1, 64)
-	case table.Bool:
-		buf = strconv.AppendBool(buf, col.Ints[r] != 0)
-	case table.Date:
-		buf = time.Unix(col.Ints[r]*86400, 0).UTC().AppendFormat(buf, "2006-01-02")
-	case table.Time:
-		buf = time.Unix(0, col.Ints[r]).UTC().AppendFormat(buf, "15:04:05.999999999")
-	case table.Datetime:
-		buf = time.Unix(0, col.Ints[r]).UTC().AppendFormat(buf, "2006-01-02T15:04:05.999999999Z")
-	default:
-		return col.Text(r), buf
-	}
-	return buf, buf
 }
 
 // fits says whether a typed value is of the column's type, and what it compares as. Text in a typed format is read as text in CSV is.

@@ -206,7 +206,7 @@ func (c *inferredColumn) take(col *table.Column, r int) {
 	if kind == table.Mixed {
 		kind = col.KindAt(r)
 	}
-	v, _ := literal(col, kind, r, nil)
+	v, _ := col.Literal(kind, r, nil)
 	if kind == table.Text && len(v) == 0 {
 		c.nulls++
 		return

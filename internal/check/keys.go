@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"hash/maphash"
 	"math"
 	"strings"
 
@@ -62,13 +61,6 @@ const (
 	tagLocal    = 1
 )
 
-// Seeds of the two halves of a hash: of this process, so that nobody can make keys that collide.
-var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-
-func hash(b []byte) [2]uint64 {
-	return [2]uint64{maphash.Bytes(seeds[0], b), maphash.Bytes(seeds[1], b)}
-}
-
 // handOver is how many keys a worker gathers.
 const handOver = 2048
 
@@ -109,7 +101,7 @@ func (w *worker) key(i int, b *table.Batch) error {
 			}
 			continue
 		}
-		rec := spill.Record{Hash: hash(buf), File: uint32(w.of.n), Row: b.Row(r), Tag: tag}
+		rec := spill.Record{Hash: spill.Hash(buf), File: uint32(w.of.n), Row: b.Row(r), Tag: tag}
 		if label != nil {
 			rec.Tag = w.labelTag(k.label, label, r)
 		}
@@ -135,7 +127,7 @@ func splitOf(splits []contract.Glob, path string) int {
 // labelTag tells labels apart, by 32 bits of their hash.
 func (w *worker) labelTag(column int, col *table.Column, r int) uint32 {
 	b, _ := w.canonical(nil, column, col, r)
-	return uint32(hash(b)[0])
+	return uint32(spill.Hash(b)[0])
 }
 
 // hand gives keys to the sorter.
@@ -173,7 +165,7 @@ func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]
 			return append(dst, 0), isNull
 		}
 	} else {
-		v, w.lit = literal(col, kind, r, w.lit)
+		v, w.lit = col.Literal(kind, r, w.lit)
 	}
 	n, state := w.number(ru, col, kind, r, v)
 	switch t := ru.Spec.Type; {
@@ -224,7 +216,7 @@ func (w *worker) shownKey(cols []*table.Column, r int) []byte {
 			w.shown = append(w.shown, col.Text(r)...)
 		default:
 			var v []byte
-			v, w.lit = literal(col, kind, r, w.lit)
+			v, w.lit = col.Literal(kind, r, w.lit)
 			w.shown = append(w.shown, v...)
 		}
 	}

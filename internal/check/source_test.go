@@ -42,7 +42,7 @@ func (f files) Open(_ context.Context, e Entry) (File, error) {
 }
 
 func (f files) Digest(_ context.Context, e Entry) (d [32]byte, err error) {
-	h := hash([]byte(f[e.Path]))
+	h := spill.Hash([]byte(f[e.Path]))
 	copy(d[:], fmt.Sprintf("%016x%016x", h[0], h[1]))
 	return d, nil
 }

@@ -259,15 +259,7 @@ func (p *pass) tasks(ctx context.Context, of *openFile, f File, yield func(table
 }
 
 func (p *pass) options() table.Options {
-	d := p.o.Dialect
-	first := func(s string) byte {
-		if s == "" {
-			return 0
-		}
-		return s[0]
-	}
-	o := table.Options{Format: p.o.Format, Strict: p.o.Match == contract.Exact || p.o.Match == contract.Equal || p.o.Match == contract.Superset,
-		Dialect: table.Dialect{Delimiter: first(d.Delimiter), Quote: first(d.Quote), Escape: first(d.Escape), NoDouble: d.NoDouble, Comment: first(d.Comment), NoHeader: d.NoHeader, Skip: d.Skip, Encoding: d.Encoding, SkipInitial: d.SkipInitial}}
+	o := TableOptions(p.o.Object)
 	wanted := map[string]bool{}
 	for _, c := range p.o.Columns {
 		wanted[c.Name] = true
@@ -275,6 +267,19 @@ func (p *pass) options() table.Options {
 	}
 	o.Wanted = func(label string) bool { return wanted[label] }
 	return o
+}
+
+// TableOptions are how the files of an object are read.
+func TableOptions(o *contract.Object) table.Options {
+	d := o.Dialect
+	first := func(s string) byte {
+		if s == "" {
+			return 0
+		}
+		return s[0]
+	}
+	return table.Options{Format: o.Format, Strict: o.Match == contract.Exact || o.Match == contract.Equal || o.Match == contract.Superset,
+		Dialect: table.Dialect{Delimiter: first(d.Delimiter), Quote: first(d.Quote), Escape: first(d.Escape), NoDouble: d.NoDouble, Comment: first(d.Comment), NoHeader: d.NoHeader, Skip: d.Skip, Encoding: d.Encoding, SkipInitial: d.SkipInitial}}
 }
 
 // match finds the contract's columns among those of a file, and says what does not fit.

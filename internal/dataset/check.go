@@ -192,6 +192,9 @@ func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named str
 				return nil, err
 			}
 		}
+		if r.root == "" { // a bare repository has commits only
+			continue
+		}
 		c, err := readContract(name, r.abs(name))
 		if !errors.Is(err, ErrNoContract) {
 			return c, err

@@ -92,11 +92,15 @@ func (d *DiffResult) Differs() bool {
 // no page that both sides have, and no file of the workspace that the index knows. A dataset that can't be compared is a Problem, and the error then wraps
 // ErrIncomplete.
 func (r *Repo) Diff(ctx context.Context, o DiffOptions) (*DiffResult, error) {
+	return r.diff(ctx, o, &DiffResult{})
+}
+
+// diff is Diff; o.Each may look at what res has so far: the sides, and the dataset of the change.
+func (r *Repo) diff(ctx context.Context, o DiffOptions, res *DiffResult) (*DiffResult, error) {
 	revs, args, err := r.splitArgs(ctx, o.Args, o.Dash)
 	if err != nil {
 		return nil, err
 	}
-	res := &DiffResult{}
 	if res.From, res.To, err = r.diffSides(ctx, revs); err != nil {
 		return nil, err
 	}

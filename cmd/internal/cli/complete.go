@@ -29,7 +29,7 @@ func (a *app) complete(cmd *cobra.Command) {
 	case !strings.ContainsAny(args, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
-	for flag, list := range map[string]lister{"remote": remotes, "rev": revisions, "from": revisions} {
+	for flag, list := range map[string]lister{"remote": remotes, "rev": revisions, "from": revisions, "since": revisions} {
 		if cmd.Flags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, a.words(cobra.ShellCompDirectiveNoFileComp, list)) // fails only where it has one
 		}

@@ -63,6 +63,7 @@ type entryView struct {
 
 func (a *app) diffCommand() *cobra.Command {
 	var o dataset.DiffOptions
+	var rows rowsOptions
 	var stat, nameOnly, nameStatus, code bool
 	var cmd *cobra.Command
 	cmd = verb{
@@ -73,11 +74,25 @@ the workspace, with two REV (or A..B) both; A...B begins where B left A. PATH is
 a dataset, a part of one, or a directory with datasets. Of a large dataset it
 reads only the pages that differ, from the remote where the cache lacks them;
 files that did not change are not read. What was removed here and added there
-with the same bytes was renamed.`,
-		example: "  tarn diff\n  tarn diff v1.0 data/2024\n  tarn diff --stat main feature\n  tarn diff --exit-code origin/main...HEAD",
+with the same bytes was renamed.
+
+With --rows it shows which rows and cells of tables differ: CSV, TSV, JSON lines
+and Parquet, also compressed. Rows belong together by --key, else by what the
+contract of the dataset calls the primary key; without either, all cells count,
+and a row is only added or removed. With --no-index, and outside of Git, the
+arguments are two files. docs/rows.md has more.`,
+		example: "  tarn diff\n  tarn diff v1.0 data/2024\n  tarn diff --stat main feature\n  tarn diff --exit-code origin/main...HEAD\n  tarn diff --rows --key id HEAD~1 HEAD\n  tarn diff --rows --no-index --key id old.csv new.parquet",
 		codes:   []int{exitDiffers, exitIncomplete, exitCorrupt},
+		means:   map[int]string{exitFailed: "could not: disk, network, permission, a table that can't be read"},
 	}.command(func(ctx context.Context, args []string) error {
 		o.Args, o.Dash = args, cmd.ArgsLenAtDash()
+		if err := rows.prepare(cmd); err != nil {
+			return err
+		}
+		if rows.on {
+			rows.stat, rows.code = stat, code
+			return a.diffRows(ctx, o, &rows)
+		}
 		r, err := a.open(ctx)
 		if err != nil {
 			return err
@@ -109,7 +124,9 @@ with the same bytes was renamed.`,
 	f.BoolVar(&nameStatus, "name-status", false, "a letter and the path: A, D, M, T, R")
 	f.BoolVar(&code, "exit-code", false, "exit with 1 if anything differs")
 	f.IntVar(&o.RenameLimit, "rename-limit", dataset.DefaultRenameLimit, "no renames if more than `N` changes")
+	rows.flags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("stat", "name-only", "name-status")
+	cmd.MarkFlagsMutuallyExclusive("rows", "name-only", "name-status")
 	return cmd
 }
 

@@ -65,12 +65,20 @@ func Outputs(rs []*Result) string {
 
 var markdownText = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "@", "&#64;")
 
-// summaryMax is how long a step summary may be, in bytes; less than GitHub's 1 MiB.
-const summaryMax = 900 << 10
+// Markdown writes text so that it is shown as it is, in a cell of a table as well.
+func Markdown(s string) string { return markdownText.Replace(Clean(s)) }
+
+// Notice is a workflow command of GitHub that shows a message.
+func Notice(title, text string) string {
+	return fmt.Sprintf("::notice title=%s::%s\n", githubProp.Replace(Clean(title)), githubText.Replace(text))
+}
+
+// SummaryMax is how long a step summary may be, in bytes; less than GitHub's 1 MiB.
+const SummaryMax = 900 << 10
 
 // writeMarkdown writes a table a result, worst first.
 func writeMarkdown(w io.Writer, rs []*Result) error {
-	left := summaryMax
+	left := SummaryMax
 	for _, r := range rs {
 		n := r.Count()
 		var b strings.Builder

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"slices"
 	"sync"
@@ -25,6 +26,26 @@ type Record struct {
 	Tag   uint32 // of records with the same hash the lower tag comes first
 	len   uint8
 	value [valueLen]byte
+}
+
+// Seeds of the two halves of a hash: of this process, so that nobody can make keys that collide.
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// Hash is a hash of 128 bits for Record, other in each process.
+func Hash(b []byte) [2]uint64 {
+	return [2]uint64{maphash.Bytes(seeds[0], b), maphash.Bytes(seeds[1], b)}
+}
+
+// SetHash keeps a hash where else a value is.
+func (r *Record) SetHash(h [2]uint64) {
+	binary.LittleEndian.PutUint64(r.value[0:], h[0])
+	binary.LittleEndian.PutUint64(r.value[8:], h[1])
+	r.len = 16
+}
+
+// KeptHash is what SetHash kept.
+func (r *Record) KeptHash() [2]uint64 {
+	return [2]uint64{binary.LittleEndian.Uint64(r.value[0:]), binary.LittleEndian.Uint64(r.value[8:])}
 }
 
 // SetValue keeps the begin of a value.

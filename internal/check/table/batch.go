@@ -1,5 +1,10 @@
 package table
 
+import (
+	"strconv"
+	"time"
+)
+
 // Kind is how a column's values stand in a batch.
 type Kind uint8
 
@@ -15,10 +20,11 @@ const (
 	Datetime             // Ints: ns since 1970-01-01
 	JSON                 // text that is a JSON value, or bytes that are no text
 	Mixed                // each value has a kind of its own: JSON lines
+	Decimal              // text that is a number, without zeros at its end; where Options.Decimals asks
 )
 
 func (k Kind) String() string {
-	return [...]string{"text", "string", "integer", "number", "boolean", "date", "time", "datetime", "object", "any"}[k]
+	return [...]string{"text", "string", "integer", "number", "boolean", "date", "time", "datetime", "object", "any", "number"}[k]
 }
 
 // Batch is a run of rows of one file. It is reused: nothing of it may be kept.
@@ -65,7 +71,7 @@ type Column struct {
 	Size  int     // and how many places it has
 
 	buf        []byte
-	start, end []uint32 // of Text, String, JSON, Mixed: value r is buf[start[r*stride+at]:end[…]]
+	start, end []uint32 // of Text, String, JSON, Mixed, Decimal: value r is buf[start[r*stride+at]:end[…]]
 	stride, at int
 	constant   bool // the value of row 0 is that of all rows
 }
@@ -135,3 +141,28 @@ func cut(b []byte) string {
 
 // KindAt is the kind of value r of a Mixed column.
 func (c *Column) KindAt(r int) Kind { return c.Kinds[r*c.stride+c.at] }
+
+// Literal is the text of value r, which is there and of the kind; scratch is buf, or what it became. What is not stored as text is written as CSV would have it.
+func (c *Column) Literal(kind Kind, r int, buf []byte) (v, scratch []byte) {
+	if c.Kind == Mixed {
+		return c.Text(r), buf
+	}
+	buf = buf[:0]
+	switch kind {
+	case Int:
+		buf = strconv.AppendInt(buf, c.Ints[r], 10)
+	case Float:
+		buf = strconv.AppendFloat(buf, c.Floats[r], 'g', -1, 64)
+	case Bool:
+		buf = strconv.AppendBool(buf, c.Ints[r] != 0)
+	case Date:
+		buf = time.Unix(c.Ints[r]*86400, 0).UTC().AppendFormat(buf, "2006-01-02")
+	case Time:
+		buf = time.Unix(0, c.Ints[r]).UTC().AppendFormat(buf, "15:04:05.999999999")
+	case Datetime:
+		buf = time.Unix(0, c.Ints[r]).UTC().AppendFormat(buf, "2006-01-02T15:04:05.999999999Z")
+	default:
+		return c.Text(r), buf
+	}
+	return buf, buf
+}

@@ -55,6 +55,38 @@ func openJSONL(text io.Reader, o Options) (Reader, error) {
 	return r, nil
 }
 
+// allKeys reads all lines for their keys, in the order in which they come; o.Names stand behind them.
+func allKeys(text io.Reader, o Options) ([]string, error) {
+	s := &splitter{r: text, size: o.BlockSize, term: '\n', row: 1}
+	r := &jsonReader{index: map[string]int{}}
+	for {
+		b, err := s.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, atRow(noteRead(err), s.row)
+		}
+		for line := range bytes.Lines(b.text) {
+			if line = bytes.TrimSpace(line); len(line) > 0 && line[0] == '{' && json.Valid(line) {
+				eachKey(line, func(key, _ []byte) {
+					if _, ok := r.index[string(key)]; !ok {
+						r.label(string(key))
+					}
+				})
+			}
+			if len(r.labels) > maxLabels {
+				return nil, failure(CodeFormat, 0, "the rows have more than %d different keys", maxLabels)
+			}
+		}
+		s.release(b)
+	}
+	for _, n := range o.Names {
+		r.label(n)
+	}
+	return r.labels, nil
+}
+
 func (r *jsonReader) label(name string) {
 	if _, ok := r.index[name]; !ok {
 		r.index[name] = len(r.labels)

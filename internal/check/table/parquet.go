@@ -87,6 +87,11 @@ func openParquet(src Source, o Options) (_ Reader, err error) {
 	for _, c := range f.Root().Columns() {
 		r.column(c, "", o.Wanted)
 	}
+	for i, l := range r.leaf {
+		if o.Decimals && l != nil && l.dec >= 0 {
+			l.as, r.kinds[i] = Decimal, Decimal
+		}
+	}
 	return r, nil
 }
 
@@ -305,6 +310,7 @@ type cursor struct {
 	start  []uint32
 	end    []uint32
 	codes  []int32
+	text   []byte // of decimals
 	number uint64 // of the dictionary
 }
 
@@ -338,6 +344,7 @@ func (c *cursor) next() error {
 // take gives the next k rows, all of this page.
 func (c *cursor) take(col *Column, k int) error {
 	c.ints, c.floats, c.absent, c.start, c.end = c.ints[:0], c.floats[:0], c.absent[:0], c.start[:0], c.end[:0]
+	c.text = c.text[:0]
 	there := k
 	var absent []bool
 	if c.leaf.maxDef > 0 {
@@ -361,7 +368,7 @@ func (c *cursor) take(col *Column, k int) error {
 	case parquet.Float, parquet.Double:
 		err = c.takeFloats(lo, hi, k, absent)
 	default:
-		err = c.takeInts(lo, hi, k, absent)
+		err = c.takeInts(col, lo, hi, k, absent)
 	}
 	if col.Ints == nil {
 		col.Ints = c.ints
@@ -402,7 +409,7 @@ func (c *cursor) values() *encoding.Values {
 	return &c.data
 }
 
-func (c *cursor) takeInts(lo, hi, k int, absent []bool) error {
+func (c *cursor) takeInts(col *Column, lo, hi, k int, absent []bool) error {
 	v := c.values()
 	switch c.leaf.kind {
 	case parquet.Boolean:
@@ -410,6 +417,9 @@ func (c *cursor) takeInts(lo, hi, k int, absent []bool) error {
 		return spread(c, &c.ints, lo, hi, k, len(bits)*8, absent, func(i int) int64 { return int64(bits[i>>3] >> (i & 7) & 1) })
 	case parquet.Int32:
 		list := v.Int32()
+		if c.leaf.as == Decimal {
+			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) *big.Int { return big.NewInt(int64(list[i])) })
+		}
 		if c.leaf.dec >= 0 {
 			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.decimal(big.NewInt(int64(list[i]))) })
 		}
@@ -419,6 +429,9 @@ func (c *cursor) takeInts(lo, hi, k int, absent []bool) error {
 		return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return int64(uint32(list[i])) })
 	case parquet.Int64:
 		list := v.Int64()
+		if c.leaf.as == Decimal {
+			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) *big.Int { return big.NewInt(list[i]) })
+		}
 		if c.leaf.dec >= 0 {
 			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.decimal(big.NewInt(list[i])) })
 		}
@@ -472,12 +485,6 @@ func spread[T int64 | float64](c *cursor, dst *[]T, lo, hi, k, size int, absent 
 	return nil
 }
 
-// decimal is a number with digits after the point.
-func (c *cursor) decimal(n *big.Int) float64 {
-	f, _ := new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(c.leaf.dec)), nil)).Float64()
-	return f
-}
-
 func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
 	v := c.values()
 	var data []byte
@@ -510,13 +517,19 @@ func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
 		if s > e || int(e) > len(data) {
 			return errShortPage
 		}
+		if c.leaf.as == Decimal {
+			c.addDecimal(signed(data[s:e]))
+			continue
+		}
 		if c.leaf.dec >= 0 {
 			c.floats = append(c.floats, c.decimal(signed(data[s:e])))
 			continue
 		}
 		c.start, c.end = append(c.start, s), append(c.end, e)
 	}
-	if c.leaf.dec < 0 {
+	if c.leaf.as == Decimal {
+		col.buf, col.start, col.end, col.stride, col.at = c.text, c.start, c.end, 1, 0
+	} else if c.leaf.dec < 0 {
 		col.buf, col.start, col.end, col.stride, col.at = data, c.start, c.end, 1, 0
 		if c.dict != nil {
 			col.Dict, col.Codes, col.Size = c.number, c.codes, size
@@ -526,18 +539,9 @@ func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
 }
 
 func (c *cursor) empty() {
-	if c.leaf.dec >= 0 {
+	if c.leaf.dec >= 0 && c.leaf.as != Decimal {
 		c.floats = append(c.floats, 0)
 		return
 	}
 	c.start, c.end = append(c.start, 0), append(c.end, 0)
-}
-
-// signed reads a number in two's complement, big-endian.
-func signed(b []byte) *big.Int {
-	n := new(big.Int).SetBytes(b)
-	if len(b) > 0 && b[0] >= 0x80 {
-		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
-	}
-	return n
 }

@@ -22,6 +22,8 @@ type Options struct {
 	Wanted    func(label string) bool // columns that are needed; nil: all. Only Parquet saves work by it.
 	Names     []string                // of the columns that are expected, for formats whose rows may lack them
 	Strict    bool                    // keys that the first rows of JSON lines don't have are problems
+	AllKeys   bool                    // the columns of JSON lines are the keys of all rows, which takes one more reading, and not of the first ones only
+	Decimals  bool                    // decimals of Parquet are Decimal, all their digits, and not Float
 	BlockSize int                     // bytes of text a task; 0: 1 MiB
 }
 
@@ -110,6 +112,14 @@ func Open(ctx context.Context, name string, src Source, o Options) (Reader, erro
 		return nil, err
 	}
 	if format == "jsonl" {
+		if o.AllKeys {
+			if o.Names, err = allKeys(text, o); err != nil {
+				return nil, err
+			}
+			if text, err = openText(ctx, src, compression, o.Dialect.Encoding); err != nil {
+				return nil, err
+			}
+		}
 		return openJSONL(text, o)
 	}
 	if format == "tsv" && o.Dialect.Delimiter == 0 {

@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tarn/internal/check/report"
+	"tarn/internal/dataset"
+)
+
+type changedResult struct {
+	Since    string            `json:"since"`
+	To       string            `json:"to"`
+	Changed  bool              `json:"changed"`
+	Datasets []*changedDataset `json:"datasets"`
+	Notes    []problem         `json:"not_read"`
+	Problems []problem         `json:"problems"`
+	asked    string            // the revision as it was asked for
+}
+
+type changedDataset struct {
+	Dataset jsonPath `json:"dataset"`
+	From    jsonPath `json:"from,omitempty"`
+	Status  string   `json:"status"`
+	Changed bool     `json:"changed"`
+	counts
+	Tables int64 `json:"tables"`
+	Unread int64 `json:"not_compared"`
+	Others int64 `json:"other_entries"`
+	changedRows
+	Share float64 `json:"share"`
+}
+
+// changedRows are counts of rows in tables that differ.
+type changedRows struct {
+	Added   int64 `json:"rows_added"`
+	Removed int64 `json:"rows_removed"`
+	Changed int64 `json:"rows_changed"`
+}
+
+func (a *app) changedCommand() *cobra.Command {
+	var o dataset.ChangedOptions
+	var share string
+	var code bool
+	var reports []string
+	cmd := verb{
+		use: "changed --since REV [NAME…]", group: "data",
+		short: "Say which datasets changed since a revision",
+		long: `Compares datasets of HEAD with those of REV: files, bytes and, where files are
+tables, rows. It reads pages of manifests and tables that differ, from the
+workspace where they are unchanged there, else from the cache, else from the
+remote. NAME is a dataset, or a directory with datasets. With --min-rows and
+--min-share less is no change; a file that is no table counts as one row. Rows
+are told apart by the primary key of the contract, else by all their cells.
+Reports are github and markdown. docs/rows.md has more.`,
+		example: "  tarn changed --since v1.0\n  tarn changed --since model-7 --min-share 1% --exit-code data/train\n  tarn changed --since origin/main --report github",
+		codes:   []int{exitDiffers, exitIncomplete, exitCorrupt},
+		means:   map[int]string{exitDiffers: "a dataset changed, and --exit-code asked"},
+	}.command(func(ctx context.Context, args []string) error {
+		o.Names = args
+		if o.Since == "" {
+			return &dataset.Hinted{Err: fmt.Errorf("%w: changed since when? name a revision with --since", dataset.ErrUsage), Hint: "tarn changed --help"}
+		}
+		if o.MinRows < 0 {
+			return fmt.Errorf("%w: --min-rows is not below 0", dataset.ErrUsage)
+		}
+		var err error
+		if share != "" {
+			o.MinShare, err = dataset.ParseShare(share)
+		}
+		if err != nil {
+			return err
+		}
+		if err := checkReports(reports); err != nil {
+			return err
+		}
+		return a.changed(ctx, o, reports, code)
+	})
+	f := cmd.Flags()
+	f.StringVar(&o.Since, "since", "", "`REV` to compare HEAD with")
+	f.BoolVar(&o.NoRows, "no-rows", false, "read no table, only manifests")
+	f.Int64Var(&o.MinRows, "min-rows", 0, "fewer than `N` rows are no change")
+	f.StringVar(&share, "min-share", "", "less than `P` of the data is no change: 1%")
+	f.BoolVar(&code, "exit-code", false, "exit with 1 if a dataset changed")
+	f.StringArrayVar(&reports, "report", nil, "also write a report, `FORM[=FILE]`")
+	f.StringVarP(&o.Remote, "remote", "r", "", "`NAME` of the remote to read from")
+	return cmd
+}
+
+func (a *app) changed(ctx context.Context, o dataset.ChangedOptions, reports []string, code bool) error {
+	r, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	res, err := r.Changed(ctx, o)
+	if res == nil {
+		return err
+	}
+	a.tell(res.Problems)
+	v := changedView(res)
+	v.asked = o.Since
+	if serr := a.show("changed", v); err == nil {
+		err = serr
+	}
+	if rerr := a.writeReports(reports, v.markdown(), "changed", v.sentence(), v.outputs()); err == nil {
+		err = rerr
+	}
+	if err == nil && code && res.Changed() {
+		err = dataset.ErrDiffers
+	}
+	return err
+}
+
+func changedView(res *dataset.ChangedResult) *changedResult {
+	v := &changedResult{Since: res.Since, To: res.To, Changed: res.Changed(), Datasets: []*changedDataset{}, Notes: problems(res.Notes), Problems: problems(res.Problems)}
+	for _, d := range res.Datasets {
+		v.Datasets = append(v.Datasets, &changedDataset{jsonPath(d.Dataset), jsonPath(d.From), d.Status, d.Changed, countsView(d.Counts), d.Tables, d.Unread, d.Others,
+			changedRows{d.Rows.Added, d.Rows.Removed, d.Rows.Changed}, d.Share})
+	}
+	return v
+}
+
+// Rows are the datasets.
+func (v *changedResult) Rows(yield func(any) bool) {
+	for _, d := range v.Datasets {
+		if !yield(d) {
+			return
+		}
+	}
+}
+
+func (d *changedDataset) word() string {
+	switch {
+	case d.Changed:
+		return "changed"
+	case d.counts != (counts{}):
+		return "too little"
+	}
+	return "the same"
+}
+
+// text is what changed: files, rows, share.
+func (d *changedDataset) text() string {
+	if d.counts == (counts{}) {
+		switch d.Status {
+		case "renamed":
+			return "renamed, its data are the same"
+		case "added", "removed":
+			return d.Status + ", it is empty"
+		}
+		return ""
+	}
+	s := d.counts.text()
+	if d.Status == "added" || d.Status == "removed" {
+		s = "the dataset was " + d.Status + ": " + s
+	}
+	rows := rowCounts{Added: d.changedRows.Added, Removed: d.changedRows.Removed, Changed: d.changedRows.Changed}
+	if d.Tables > d.Unread {
+		s += "; " + rows.text()
+	}
+	if d.Unread > 0 {
+		s += "; rows of " + many(d.Unread, "table") + " not known"
+	}
+	return s + fmt.Sprintf("; %.3g %%", 100*d.Share)
+}
+
+// Text is a line a dataset.
+func (v *changedResult) Text(p *printer) {
+	width := 0
+	for _, d := range v.Datasets {
+		width = max(width, len([]rune(p.path(string(d.Dataset)))))
+	}
+	for _, d := range v.Datasets {
+		name, color := p.path(string(d.Dataset)), dim
+		if d.Changed {
+			color = yellow
+		}
+		line := fmt.Sprintf("%s%s  %s  %s", p.paint(bold, name), strings.Repeat(" ", width-len([]rune(name))), p.paint(color, pad(d.word(), 10)), d.text())
+		p.f("%s\n", strings.TrimRight(line, " "))
+	}
+	for _, n := range v.Notes {
+		p.f("  %s: %s; it counts as changed\n", p.path(string(n.Path)), report.Clean(n.Error))
+	}
+	p.f("%s\n", v.sentence())
+}
+
+// sentence sums up.
+func (v *changedResult) sentence() string {
+	n := int64(0)
+	for _, d := range v.Datasets {
+		if d.Changed {
+			n++
+		}
+	}
+	s := many(n, "dataset")
+	if n == 0 {
+		s = "No dataset"
+	}
+	return fmt.Sprintf("%s of %d changed since %s.", s, len(v.Datasets), report.Clean(v.asked))
+}
+
+func (v *changedResult) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## Changed data\n\n%s\n\n", report.Markdown(v.sentence()))
+	if len(v.Datasets) > 0 {
+		b.WriteString("| dataset | | what |\n| --- | --- | --- |\n")
+	}
+	for i, d := range v.Datasets {
+		row := fmt.Sprintf("| %s | %s | %s |\n", report.Markdown(string(d.Dataset)), d.word(), report.Markdown(d.text()))
+		if b.Len()+len(row) > report.SummaryMax {
+			fmt.Fprintf(&b, "\n… and %s more\n", count(int64(len(v.Datasets)-i)))
+			break
+		}
+		b.WriteString(row)
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// outputs are the lines for $GITHUB_OUTPUT; names of datasets stand in a list of JSON.
+func (v *changedResult) outputs() string {
+	var n counts
+	var rows changedRows
+	names := []jsonPath{}
+	for _, d := range v.Datasets {
+		if d.Changed {
+			names = append(names, d.Dataset)
+		}
+		n.Added, n.Removed, n.Modified, n.Renamed = n.Added+d.counts.Added, n.Removed+d.counts.Removed, n.Modified+d.counts.Modified, n.Renamed+d.counts.Renamed
+		rows.Added, rows.Removed, rows.Changed = rows.Added+d.changedRows.Added, rows.Removed+d.changedRows.Removed, rows.Changed+d.changedRows.Changed
+	}
+	list, err := marshal(names)
+	if err != nil {
+		list = []byte("[]")
+	}
+	return fmt.Sprintf("changed=%t\ndatasets=%s\nfiles_added=%d\nfiles_removed=%d\nfiles_modified=%d\nfiles_renamed=%d\nrows_added=%d\nrows_removed=%d\nrows_changed=%d\n",
+		v.Changed, list, n.Added, n.Removed, n.Modified, n.Renamed, rows.Added, rows.Removed, rows.Changed)
+}
