@@ -73,11 +73,26 @@ func (p *push) page(ctx context.Context, v *published, d digest.Digest, missing 
 	if !ok {
 		kind = remote.KindPage
 	}
+	if p.settled(d, missing) {
+		return false, nil
+	}
 	o, ok := p.c.ledger.Object(kind, d)
 	if !ok {
 		return true, p.c.ledger.Forget(nil, map[digest.Digest]bool{d: true})
 	}
-	return p.object(ctx, o, missing)
+	if again, err = p.object(ctx, o, missing); !again && err == nil {
+		p.mu.Lock()
+		p.wrote[d] = true
+		p.mu.Unlock()
+	}
+	return again, err
+}
+
+// settled says that nothing is to be done about a page: it is there, and as good as any other.
+func (p *push) settled(d digest.Digest, missing bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wrote[d] || !missing && !p.heal[d] && !p.built[d]
 }
 
 // broken says that what the remote has under a name is known to be of no use.

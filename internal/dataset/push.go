@@ -158,7 +158,11 @@ type push struct {
 	work  *workSource            // of the blobs, while they go up
 	heal  map[digest.Digest]bool // roots and pages that are broken on the remote, or refer to packs that are gone
 	built map[digest.Digest]bool // made by this run, without having seen them on the remote
-	mu    sync.Mutex             // of heal and built, while pages are published
+	wrote map[digest.Digest]bool // pages that this round has published: another version may need them, too
+	mu    sync.Mutex             // of heal, built and wrote, while pages are published
+
+	texts index.Source                              // of pages; nil: the cache
+	pins  func(context.Context, []*published) error // that versions get; nil: one of this origin each
 }
 
 // published is a version whose blobs are on the remote, with all that it needs there.
@@ -229,6 +233,7 @@ func (p *push) upload(ctx context.Context) ([]*published, error) {
 // publish makes versions visible: claim, confirm, pages, roots, pins. again says that something relied on is gone.
 func (p *push) publish(ctx context.Context, versions []*published) (again bool, err error) {
 	rel := relied(versions)
+	p.wrote = map[digest.Digest]bool{}
 	claim, err := p.c.rem.Claim(ctx, rel, time.Now())
 	if err != nil {
 		return false, onRemote(p.c.name, err)
@@ -248,7 +253,11 @@ func (p *push) publish(ctx context.Context, versions []*published) (again bool, 
 			return again, onRemote(p.c.name, err)
 		}
 	}
-	if err := p.pin(ctx, versions); err != nil {
+	pin := p.pin
+	if p.pins != nil {
+		pin = p.pins
+	}
+	if err := pin(ctx, versions); err != nil {
 		return false, onRemote(p.c.name, err)
 	}
 	stands, err := claim.Stands(ctx)
@@ -341,8 +350,12 @@ func (p *push) purged(ctx context.Context, gone *remote.Condemned, versions []*p
 	if !gone.HasPurged() {
 		return nil
 	}
+	var texts index.Source = p.r.local()
+	if p.texts != nil {
+		texts = p.texts
+	}
 	for _, v := range versions {
-		for e, err := range index.Walk(ctx, v.Manifest, p.r.local(), "") {
+		for e, err := range index.Walk(ctx, v.Manifest, texts, "") {
 			if err != nil {
 				return err
 			}

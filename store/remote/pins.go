@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"tarn/store/blob"
@@ -69,6 +70,46 @@ func pinRoot(key, prefix string) (digest.Digest, bool) {
 	}
 	d, err := digest.Parse(key[len(prefix) : len(prefix)+2*digest.Size])
 	return d, err == nil
+}
+
+// PinRef is a pin as it is listed.
+type PinRef struct {
+	Origin string
+	Root   digest.Digest
+	blob.Info
+}
+
+// Younger says that a pin is younger than maxAge by the remote's clock.
+func (p PinRef) Younger(maxAge time.Duration) bool { return fresh(p.Info, maxAge) }
+
+// Pins lists the pins of all origins; a request per 1,000. Error: blob.ErrUnsupported where nothing can be listed.
+func (r *Remote) Pins(ctx context.Context) ([]PinRef, error) {
+	var refs []PinRef
+	for info, err := range r.b.List(ctx, "pin/", "") {
+		if err != nil {
+			return nil, fmt.Errorf("list pins on %s: %w", r.b, err)
+		}
+		parts := strings.Split(info.Key, "/")
+		if len(parts) != 4 {
+			continue
+		}
+		if d, err := digest.Parse(parts[2]); err == nil {
+			refs = append(refs, PinRef{parts[1], d, info})
+		}
+	}
+	return refs, nil
+}
+
+// ReadPin gets what a pin says. Errors: blob.ErrNotFound, ErrObject.
+func (r *Remote) ReadPin(ctx context.Context, ref PinRef) (p Pin, err error) {
+	data, _, err := r.read(ctx, ref.Key, 64<<10)
+	if err != nil {
+		return p, err // it names verb, object and place
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return p, fmt.Errorf("read %s from %s: %w: %w", ref.Key, r.b, ErrObject, err)
+	}
+	return p, nil
 }
 
 // fresh is false where the remote does not tell the time: then a pin is put anew.

@@ -38,6 +38,9 @@ var (
 	ErrFormat   = errors.New("the remote needs a newer version") // of tarn
 )
 
+// ChunkerID is the chunker of remotes that are created here.
+const ChunkerID = chunk.ID
+
 // Open reads tarn.json. Where there is none, create makes it, else the error is ErrNoRemote.
 func Open(ctx context.Context, b blob.Bucket, create bool) (*Remote, error) {
 	r := &Remote{b: b}
@@ -60,7 +63,7 @@ func Open(ctx context.Context, b blob.Bucket, create bool) (*Remote, error) {
 // create writes tarn.json; where another client was first, its file counts.
 func (r *Remote) create(ctx context.Context) ([]byte, error) {
 	h := head{Tarn: 1, ID: randomHex(), Requires: []string{}, Names: "plain"}
-	h.Chunker.ID = chunk.ID
+	h.Chunker.ID = ChunkerID
 	data, err := json.Marshal(h)
 	if err != nil {
 		return nil, err

@@ -99,6 +99,44 @@ func TestPinAgeIsByTheRemotesClock(t *testing.T) {
 	}
 }
 
+func TestPins(t *testing.T) {
+	b := mem.New()
+	r, one, two := open(t, b), digest.Sum([]byte("one")), digest.Sum([]byte("two"))
+	put := func(origin string, root digest.Digest, p Pin) {
+		if err := r.PutPin(t.Context(), origin, root, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := Pin{"data", "abc", "repo", time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)}
+	put("me", one, want)
+	put("you", one, Pin{})
+	put("you", two, Pin{})
+	for _, stranger := range []string{"pin/x", "pin/me/no-digest/1", "pin/me/" + one.String() + "/1/2"} {
+		if _, err := b.Put(t.Context(), stranger, []byte("{"), blob.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pins, err := r.Pins(t.Context())
+	if err != nil || len(pins) != 3 || pins[0].Origin != "me" || pins[0].Root != one || !pins[0].Younger(time.Hour) || pins[0].Younger(0) {
+		t.Fatalf("%+v, %v", pins, err)
+	}
+	if got, err := r.ReadPin(t.Context(), pins[0]); err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := b.Delete(t.Context(), pins[0].Key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadPin(t.Context(), pins[0]); !errors.Is(err, blob.ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := b.Put(t.Context(), pins[0].Key, []byte("{"), blob.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReadPin(t.Context(), pins[0]); !errors.Is(err, ErrObject) {
+		t.Error(err)
+	}
+}
+
 func TestRecent(t *testing.T) {
 	r := open(t, mem.New())
 	var last digest.Digest

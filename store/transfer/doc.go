@@ -13,7 +13,17 @@ import (
 
 // Packs is where packs are; remote.Remote is one. Retries are its business.
 type Packs interface {
+	Putter
+	Getter
+}
+
+// Putter takes whole packs.
+type Putter interface {
 	PutPack(ctx context.Context, name digest.Digest, body []byte) error
+}
+
+// Getter gives n bytes of a pack from off.
+type Getter interface {
 	GetPack(ctx context.Context, name digest.Digest, off, n int64) (io.ReadCloser, error)
 }
 

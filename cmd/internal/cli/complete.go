@@ -25,7 +25,7 @@ func (a *app) complete(cmd *cobra.Command) {
 	case strings.Contains(args, "PATH") && cmd.Name() != "add":
 		cmd.ValidArgsFunction = a.words(cobra.ShellCompDirectiveDefault, a.datasets)
 	case strings.HasPrefix(args, "NAME") && cmd.HasParent() && cmd.Parent().Name() == "remote" && cmd.Name() != "add":
-		cmd.ValidArgsFunction = first(a.words(cobra.ShellCompDirectiveNoFileComp, remotes))
+		cmd.ValidArgsFunction = upTo(1, a.words(cobra.ShellCompDirectiveNoFileComp, remotes))
 	case !strings.ContainsAny(args, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
@@ -58,10 +58,10 @@ func (a *app) words(then cobra.ShellCompDirective, lists ...lister) cobra.Comple
 	}
 }
 
-// first completes the first argument only.
-func first(f cobra.CompletionFunc) cobra.CompletionFunc {
+// upTo completes the first n arguments only.
+func upTo(n int, f cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
+		if len(args) >= n {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return f(cmd, args, start)

@@ -82,7 +82,7 @@ func (a *app) remoteCommand() *cobra.Command {
 		},
 	}.command(func(context.Context, []string) error { return nil })
 	cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	cmd.AddCommand(a.remoteAddCommand(), a.remoteListCommand(), a.remoteShowCommand(), a.remoteRemoveCommand(), a.remoteRenameCommand(), a.remoteDefaultCommand(), a.remoteCheckCommand())
+	cmd.AddCommand(a.remoteAddCommand(), a.remoteListCommand(), a.remoteShowCommand(), a.remoteRemoveCommand(), a.remoteRenameCommand(), a.remoteDefaultCommand(), a.remoteCheckCommand(), a.remoteSyncCommand())
 	return cmd
 }
 

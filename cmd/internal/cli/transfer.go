@@ -64,14 +64,20 @@ func (t *transferResult) ratios() string {
 func (a *app) selectionFlags(cmd *cobra.Command, s *dataset.Selection, remote *string) {
 	f := cmd.Flags()
 	f.StringVarP(remote, "remote", "r", "", "the remote `NAME` (default: the dataset's, or yours)")
-	f.IntVarP(&a.jobs, "jobs", "j", 0, "transfers at once (default: transfer.jobs, or 6)")
-	f.Var(&a.limitUp, "limit-upload", "at most `RATE` bytes a second go out, as 500k or 10m")
-	f.Var(&a.limitDown, "limit-download", "at most `RATE` bytes a second come in")
+	a.transferFlags(cmd)
 	if s != nil {
 		f.StringArrayVar(&s.Revs, "rev", nil, "the manifests of commit `REV`, not of the work tree")
 		f.BoolVar(&s.AllBranches, "all-branches", false, "the manifests of all branches")
 		f.BoolVar(&s.AllTags, "all-tags", false, "the manifests of all tags")
 	}
+}
+
+// transferFlags say how much may move at once.
+func (a *app) transferFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVarP(&a.jobs, "jobs", "j", 0, "transfers at once (default: transfer.jobs, or 6)")
+	f.Var(&a.limitUp, "limit-upload", "at most `RATE` bytes a second go out, as 500k or 10m")
+	f.Var(&a.limitDown, "limit-download", "at most `RATE` bytes a second come in")
 }
 
 func (a *app) pushCommand() *cobra.Command {
