@@ -81,6 +81,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 		defer s.Close()
+		b.bucket = filepath.Join(s.Data, bucket)
 	}
 	rows, err := b.all(only)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +25,7 @@ type bench struct {
 	cold  bool
 
 	network bool
+	bucket  string // directory in which the S3 server has its objects
 }
 
 // sample is one timed run.
@@ -106,11 +108,6 @@ func (b *bench) measure(e experiment) (row, error) {
 			if _, err := b.shell(here, c.each+"\nsync"); err != nil {
 				return out, err
 			}
-			if e.load == &large && i > 0 { // 30 GB otherwise
-				if err := os.RemoveAll(filepath.Join(dir, c.name, fmt.Sprintf("round%d", i-1))); err != nil {
-					return out, err
-				}
-			}
 			if b.cold {
 				if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
 					return out, err
@@ -121,6 +118,15 @@ func (b *bench) measure(e experiment) (row, error) {
 				return out, err
 			}
 			out.samples[c.name] = append(out.samples[c.name], s)
+			if e.load == &large { // 30 GB otherwise
+				err := os.RemoveAll(here)
+				if b.network {
+					err = errors.Join(err, os.RemoveAll(filepath.Join(b.bucket, b.key(here))))
+				}
+				if err != nil {
+					return out, err
+				}
+			}
 			fmt.Fprintf(os.Stderr, "%-12s %-5s %8.3f s wall %8.3f s cpu %6d MiB\n", e.id, c.name, s.wall.Seconds(), s.cpu.Seconds(), s.peak>>20)
 		}
 	}
