@@ -7,14 +7,16 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"tarn/internal/check/cell"
 	"tarn/internal/check/contract"
 	"tarn/internal/check/table"
 )
 
-// Bounds on what a guess looks at: the first rows of the first files.
+// Bounds on what a guess looks at: the labels of all files, and then the first rows of the first files of each table.
 const (
+	inferTables = 100
 	inferRows   = 100_000
 	inferFiles  = 50
 	inferKept   = 2_000_000 // different values that are kept, all columns together
@@ -22,64 +24,60 @@ const (
 	inferEnough = 100       // rows before a guess about values is made
 )
 
-// Infer guesses a contract from the data; each guess has a comment that says what it rests on.
-func Infer(ctx context.Context, src Source, name string) (*contract.Contract, contract.Comments, error) {
-	in := &inferring{ctx: ctx, src: src, c: &contract.Contract{Name: name}, comments: contract.Comments{}}
-	tables := map[string]*inferred{}
-	var order []*inferred
-	kinds := map[string]int{}
-	for e, err := range src.Entries(ctx) {
-		if err != nil {
-			return nil, nil, err
-		}
-		kinds[strings.ToLower(path.Ext(e.Path))]++
-		format, _ := table.FormatOf(e.Path)
-		if format == "" {
-			continue
-		}
-		dir, ext := path.Dir(e.Path), ending(e.Path)
-		key := dir + "|" + ext
-		t := tables[key]
-		if t == nil {
-			t = &inferred{dir: dir, ext: ext}
-			tables[key] = t
-			order = append(order, t)
-		}
-		if t.count++; len(t.files) < inferFiles {
-			t.files = append(t.files, e)
-		}
-	}
-	for _, t := range order {
-		if err := in.table(t); err != nil {
-			return nil, nil, err
-		}
-	}
-	if len(in.c.Checks) == 0 {
-		in.files(kinds)
-	}
-	return in.c, in.comments, nil
+// Guess is a contract that was made from data.
+type Guess struct {
+	Contract *contract.Contract
+	Comments contract.Comments // what each guess rests on
+	Left     int               // files of tables that the contract leaves out, as there are too many different ones
 }
 
+// Infer guesses a contract from the data of in.Source, one that holds for them. Files that have the same columns are one table.
+func Infer(ctx context.Context, in Input, name string) (*Guess, error) {
+	f := &inferring{ctx: ctx, in: in, c: &contract.Contract{Name: name}, comments: contract.Comments{}}
+	if err := f.group(); err != nil {
+		return nil, err
+	}
+	for g, t := range f.tables {
+		if err := f.table(g, t); err != nil {
+			return nil, err
+		}
+	}
+	f.rest()
+	if err := f.prove(); err != nil {
+		return nil, err
+	}
+	return &Guess{f.c, f.comments, f.left}, nil
+}
+
+// inferring is one run of Infer.
 type inferring struct {
 	ctx      context.Context
-	src      Source
+	in       Input
 	c        *contract.Contract
 	comments contract.Comments
+
+	entries []Entry
+	owner   []int // by entry: the table that it is of; noTable, unread
+	tables  []*inferred
+	left    int
 }
 
-// inferred is a group of files that look like one table: in one directory, with one ending.
+// inferred is a table that is guessed.
 type inferred struct {
-	dir, ext string
-	files    []Entry
-	count    int
-	labels   []string
-	cols     []*inferredColumn
-	rows     int64
+	format  string
+	labels  []string // of the files, then those that stand in their paths
+	hive    int      // so many of these
+	files   []int    // of the entries
+	object  *contract.Object
+	cols    []*inferredColumn
+	rows    int64
+	partial bool // not all was looked at
 }
 
 // inferredColumn is what the values of a column have in common.
 type inferredColumn struct {
-	types   []cell.Spec
+	types   []cell.Type // that all values have, narrowest first
+	nested  bool        // its values are not read
 	nulls   int64
 	values  int64
 	seen    map[string]int
@@ -88,103 +86,100 @@ type inferredColumn struct {
 	repeats bool
 }
 
-// ending is the extension of a name, with the one below it where that is a compression's.
-func ending(name string) string {
-	ext := path.Ext(name)
-	if _, compression := table.FormatOf(name); compression != "" {
-		ext = path.Ext(strings.TrimSuffix(name, ext)) + ext
+var inferTypes = []cell.Type{cell.Integer, cell.Number, cell.Boolean, cell.Date, cell.Datetime, cell.Time, cell.Object, cell.Array, cell.String}
+
+// table reads rows of a table and writes down what they have in common.
+func (f *inferring) table(g int, t *inferred) error {
+	pattern, ok := f.pattern(g)
+	if !ok { // no list of its files is short enough to stand in a contract
+		f.left += len(t.files)
+		return nil
 	}
-	return ext
-}
-
-var inferTypes = []cell.Type{cell.Integer, cell.Number, cell.Boolean, cell.Date, cell.Datetime, cell.Time, cell.Object, cell.Array}
-
-func (in *inferring) table(t *inferred) error {
-	for _, e := range t.files {
-		if t.rows >= inferRows {
+	for range t.labels {
+		t.cols = append(t.cols, &inferredColumn{seen: map[string]int{}, most: min(inferRows, inferKept/len(t.labels)), types: slices.Clone(inferTypes)})
+	}
+	for i, n := range t.files {
+		if t.rows >= inferRows || i == inferFiles {
+			t.partial = true
 			break
 		}
-		err := in.read(t, e)
+		e := f.entries[n]
+		err := f.read(t, e)
 		var bad *table.Error
-		if errors.As(err, &bad) {
-			continue // the contract will say that it can't be read
-		}
-		if err != nil {
+		if err != nil && !errors.As(err, &bad) { // the contract will say that it can't be read
 			return fmt.Errorf("read %s: %w", e.Path, err)
 		}
 	}
-	if t.labels == nil {
-		return nil
-	}
-	o := &contract.Object{Name: t.name(), Match: contract.Subset, Missing: []string{""}}
+	o := &contract.Object{Name: f.name(t), Match: contract.Subset, Missing: []string{""}}
 	var err error
-	if o.Files, err = contract.NewGlob(t.glob()); err != nil {
+	if o.Files, err = contract.NewGlob(pattern); err != nil {
 		return err
 	}
-	in.c.Objects = append(in.c.Objects, o)
+	t.object = o
+	f.c.Objects = append(f.c.Objects, o)
+	f.comments[o] = fmt.Sprintf("guess: a table of %s with these columns", plural(len(t.files), "file"))
 	for i, label := range t.labels {
 		if strings.TrimSpace(label) != "" && o.Column(label) == nil {
-			in.column(t, o, label, t.cols[i])
+			f.column(t, label, t.cols[i], i >= len(t.labels)-t.hive)
 		}
 	}
-	in.c.Checks = append(in.c.Checks, &contract.Check{Kind: contract.RowCount, Object: o, Want: contract.Want{Op: contract.Greater, Set: true}, Severity: contract.Failure})
+	if t.rows > 0 {
+		f.c.Checks = append(f.c.Checks, &contract.Check{Kind: contract.RowCount, Object: o, Want: contract.Want{Op: contract.Greater, Set: true}, Severity: contract.Failure})
+	}
 	return nil
 }
 
-func (t *inferred) name() string {
-	base := path.Base(t.dir)
-	if t.count == 1 || base == "." {
-		base = strings.TrimSuffix(path.Base(t.files[0].Path), t.ext)
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	if base == "" || base == "." {
-		return "table"
-	}
-	return base
+	return fmt.Sprintf("%d %ss", n, what)
 }
-
-func (t *inferred) glob() string {
-	if t.count == 1 {
-		return escapeGlob.Replace(t.files[0].Path)
-	}
-	return escapeGlob.Replace(path.Join(t.dir, "_")[:len(path.Join(t.dir, "_"))-1]) + "*" + t.ext
-}
-
-// escapeGlob makes a path a pattern for itself; what can't be escaped matches any character.
-var escapeGlob = strings.NewReplacer("[", "?", "{", "?", "*", "?", "}", "?")
 
 var errEnough = errors.New("enough rows")
 
-func (in *inferring) read(t *inferred, e Entry) error {
-	f, err := in.src.Open(in.ctx, e)
+func (f *inferring) read(t *inferred, e Entry) error {
+	file, err := f.in.Source.Open(f.ctx, e)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	r, err := table.Open(in.ctx, e.Path, f, table.Options{})
+	defer file.Close()
+	r, err := table.Open(f.ctx, e.Path, file, table.Options{Format: t.format, Names: t.labels[:len(t.labels)-t.hive]})
 	if err != nil {
 		return err
 	}
-	if t.labels == nil {
-		t.labels = r.Labels()
-		for range t.labels {
-			c := &inferredColumn{seen: map[string]int{}, most: min(inferRows, inferKept/len(t.labels))}
-			for _, typ := range inferTypes {
-				c.types = append(c.types, cell.Spec{Type: typ})
-			}
-			t.cols = append(t.cols, c)
+	at := make([]int, len(t.labels)) // of the columns in the file
+	consts := make([]table.Column, len(t.labels))
+	where := map[string]int{}
+	for i, l := range r.Labels() {
+		if _, twice := where[l]; !twice {
+			where[l] = i
 		}
-	} else if !slices.Equal(t.labels, r.Labels()) {
-		return nil
+	}
+	hive := partitions(e.Path)
+	for i, l := range t.labels {
+		var ok bool
+		if at[i], ok = where[l]; !ok {
+			at[i] = -1
+			consts[i].SetConstant(hive[l])
+		} else if n, is := r.(interface{ Nested(int) bool }); is && n.Nested(at[i]) {
+			t.cols[i].nested = true
+		}
 	}
 	var s table.Scratch
-	err = r.Tasks(in.ctx, func(task table.Task) error {
-		return task(in.ctx, &s, func(b *table.Batch) error {
-			for i := range b.Cols {
-				for row := range b.Rows {
-					t.cols[i].take(&b.Cols[i], row)
+	err = r.Tasks(f.ctx, func(task table.Task) error {
+		return task(f.ctx, &s, func(b *table.Batch) error {
+			for i, c := range t.cols {
+				col := &consts[i]
+				if at[i] >= 0 {
+					col = &b.Cols[at[i]]
+				}
+				for row := 0; row < b.Rows && !c.nested; row++ {
+					c.take(col, row)
 				}
 			}
 			if t.rows += int64(b.Rows); t.rows >= inferRows {
+				t.partial = true
 				return errEnough
 			}
 			return nil
@@ -213,14 +208,14 @@ func (c *inferredColumn) take(col *table.Column, r int) {
 	}
 	c.values++
 	ru := &rule{Column: &contract.Column{}}
-	c.types = slices.DeleteFunc(c.types, func(s cell.Spec) bool {
+	c.types = slices.DeleteFunc(c.types, func(t cell.Type) bool {
+		ru.Spec.Type = t
 		if kind == table.Text {
-			_, ok := s.Parse(v)
+			_, ok := ru.Spec.Parse(v)
 			return !ok
 		}
-		ru.Spec = s
 		_, ok := fits(ru, col, kind, r, v)
-		return !ok || kind == table.String
+		return !ok || kind == table.String && t != cell.String
 	})
 	if c.over {
 		return
@@ -228,34 +223,37 @@ func (c *inferredColumn) take(col *table.Column, r int) {
 	if c.seen[string(v)]++; c.seen[string(v)] > 1 {
 		c.repeats = true
 	}
-	if len(v) > 1000 || len(c.seen) > c.most {
+	if len(v) > 1000 || len(c.seen) > c.most || !utf8.Valid(v) {
 		c.over = true
 	}
 }
 
-func (in *inferring) column(t *inferred, o *contract.Object, label string, c *inferredColumn) {
-	col := &contract.Column{Name: label, Spec: cell.Spec{Type: cell.String}}
+// column writes down what is guessed of a column.
+func (f *inferring) column(t *inferred, label string, c *inferredColumn, hive bool) {
+	col := &contract.Column{Name: label, Partition: hive}
 	if len(c.types) > 0 && c.values > 0 {
-		col.Spec = c.types[0]
+		col.Spec.Type = c.types[0]
 	}
-	if c.values == 0 {
-		col.Spec.Type = cell.Any
+	t.object.Columns = append(t.object.Columns, col)
+	what := plural(int(t.rows), "row")
+	f.comments[col] = "guess: of " + what
+	if c.nested {
+		f.comments[col] = "lists or maps: their values are not checked"
+		return
 	}
-	o.Columns = append(o.Columns, col)
-	what := fmt.Sprintf("%d rows", t.rows)
-	in.comments[col] = "guess: of " + what
 	add := func(k *contract.Check, why string) {
-		k.Object, k.Columns, k.Severity = o, []string{label}, max(k.Severity, contract.Warning)
-		in.c.Checks = append(in.c.Checks, k)
-		in.comments[k] = "guess: " + why
+		k.Object, k.Columns, k.Severity = t.object, []string{label}, max(k.Severity, contract.Warning)
+		f.c.Checks = append(f.c.Checks, k)
+		f.comments[k] = "guess: " + why
 	}
 	if c.nulls == 0 && c.values > 0 {
 		add(&contract.Check{Kind: contract.Required, Severity: contract.Failure}, "none of "+what+" lacks it")
 	}
-	if !c.repeats && !c.over && c.values >= inferEnough && (col.Spec.Type == cell.Integer || col.Spec.Type == cell.String) {
+	discrete := c.values >= inferEnough && (col.Spec.Type == cell.Integer || col.Spec.Type == cell.String)
+	if !c.repeats && !c.over && discrete {
 		add(&contract.Check{Kind: contract.Unique, Severity: contract.Failure}, "all of "+what+" differ")
 	}
-	if len(c.seen) <= inferValues && c.values >= inferEnough && (col.Spec.Type == cell.String || col.Spec.Type == cell.Integer) {
+	if len(c.seen) <= inferValues && !c.over && discrete {
 		var values []string
 		for v := range c.seen {
 			values = append(values, v)
@@ -265,17 +263,65 @@ func (in *inferring) column(t *inferred, o *contract.Object, label string, c *in
 	}
 }
 
-// files guesses about a dataset without tables.
-func (in *inferring) files(kinds map[string]int) {
-	o := &contract.Object{Name: "files"}
-	in.c.Objects = append(in.c.Objects, o)
-	n := 0
-	for _, c := range kinds {
-		n += c
+// rest guesses about the files that are in no table: that they can be read where they look like one, and where there is no table that they are there.
+func (f *inferring) rest() {
+	var unreadable []string
+	for i, e := range f.entries {
+		if f.owner[i] == unread {
+			unreadable = append(unreadable, e.Path)
+		}
 	}
-	least := float64(max(1, n/2))
-	count := &contract.Check{Kind: contract.FileCount, Object: o, Severity: contract.Failure, Custom: contract.Body{Check: "fileCount", Min: &least}}
+	if len(f.c.Objects) > 0 && len(unreadable) == 0 {
+		return
+	}
+	o := &contract.Object{Name: f.unique("files")}
 	decode := &contract.Check{Kind: contract.Decode, Object: o, Severity: contract.Failure, Custom: contract.Body{Check: "decode"}}
-	in.comments[count] = fmt.Sprintf("guess: there are %d files", n)
-	in.c.Checks = append(in.c.Checks, count, decode)
+	if len(f.c.Objects) == 0 {
+		least := float64(max(1, len(f.entries)/2))
+		count := &contract.Check{Kind: contract.FileCount, Object: o, Severity: contract.Failure, Custom: contract.Body{Check: "fileCount", Min: &least}}
+		f.comments[count] = "guess: there are " + plural(len(f.entries), "file")
+		f.c.Checks = append(f.c.Checks, count)
+	} else {
+		decode.Custom.Files = union(unreadable)
+		f.comments[decode] = "tables of which not even the columns could be read"
+	}
+	f.c.Objects, f.c.Checks = append(f.c.Objects, o), append(f.c.Checks, decode)
+}
+
+// name is what a table is called: as its files are, or their directory.
+func (f *inferring) name(t *inferred) string {
+	first := f.entries[t.files[0]].Path
+	name := path.Base(first)
+	name = strings.TrimSuffix(name, ending(name))
+	if len(t.files) > 1 {
+		dir, stem := f.common(t)
+		for strings.Contains(path.Base(dir), "=") {
+			dir = path.Dir(dir)
+		}
+		switch {
+		case stem != "":
+			name = stem
+		case dir != ".":
+			name = path.Base(dir)
+		default:
+			name = strings.TrimSuffix(f.c.Name, path.Ext(f.c.Name))
+		}
+	}
+	name = strings.Trim(strings.ToValidUTF8(name, "_"), "-_. ")
+	if name == "" {
+		name = "table"
+	}
+	return f.unique(name)
+}
+
+// unique makes a name one that no other object has.
+func (f *inferring) unique(name string) string {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(f.c.Objects, func(o *contract.Object) bool { return o.Name == name })
+	}
+	base := name
+	for n := 2; taken(name); n++ {
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	return name
 }

@@ -244,7 +244,7 @@ func (p *pass) tasks(ctx context.Context, of *openFile, f File, yield func(table
 			err = fmt.Errorf("panic: %v", x)
 		}
 	}()
-	reader, err := table.Open(ctx, of.path, f, p.options())
+	reader, err := table.Open(ctx, of.path, f, p.options(of.path))
 	if err != nil {
 		return err
 	}
@@ -258,12 +258,14 @@ func (p *pass) tasks(ctx context.Context, of *openFile, f File, yield func(table
 	return reader.Tasks(ctx, yield)
 }
 
-func (p *pass) options() table.Options {
+func (p *pass) options(path string) table.Options {
 	o := TableOptions(p.o.Object)
-	wanted := map[string]bool{}
+	wanted, hive := map[string]bool{}, partitions(path)
 	for _, c := range p.o.Columns {
 		wanted[c.Name] = true
-		o.Names = append(o.Names, c.Name)
+		if _, part := hive[c.Name]; !part {
+			o.Names = append(o.Names, c.Name)
+		}
 	}
 	o.Wanted = func(label string) bool { return wanted[label] }
 	return o

@@ -34,7 +34,7 @@ func CheckFiles(ctx context.Context, dir string, paths []string, contractFile st
 		if err != nil {
 			return res, err
 		}
-		in := check.Input{Contract: c, Source: src, Subject: p, Single: src.single != "", Temp: func() (spill.Temp, error) { return tempIn(nil, os.TempDir()) },
+		in := check.Input{Contract: c, Source: src, Subject: p, Single: src.single != "", Temp: diskTemp,
 			Reference: func(_ context.Context, name string) (check.Source, error) {
 				return newDiskSource(filepath.Join(filepath.Dir(at(p)), filepath.FromSlash(name)))
 			}}
@@ -153,6 +153,9 @@ func (t temporary) Close() error {
 	t.Abort()
 	return nil
 }
+
+// diskTemp is a file for keys where there is no repository.
+func diskTemp() (spill.Temp, error) { return tempIn(nil, os.TempDir()) }
 
 func tempIn(d *durable.Disk, dir string) (spill.Temp, error) {
 	f, err := d.CreateTemp(dir)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"tarn/index"
 	"tarn/internal/check"
 	"tarn/internal/check/contract"
 	"tarn/internal/durable"
@@ -17,6 +18,7 @@ type ContractResult struct {
 	Objects int
 	Columns int
 	Checks  int
+	Left    int // files of tables that the contract leaves out, as there are too many different ones
 }
 
 // InitContract guesses a contract from a dataset as the manifest has it, and writes it beside the manifest.
@@ -35,7 +37,8 @@ func (r *Repo) InitContract(ctx context.Context, arg string, force bool) (*Contr
 	src := &versionSource{r: r, w: ws[0], problems: &bad}
 	defer src.close()
 	name := ws[0].Dataset
-	res, err := initContract(ctx, r.disk, src, filepath.Base(name), r.abs(name+ContractSuffix), force)
+	in := check.Input{Source: src, Single: ws[0].Form == index.FormFile, Temp: r.checkTemp}
+	res, err := initContract(ctx, r.disk, in, filepath.Base(name), r.abs(name+ContractSuffix), force)
 	if res != nil {
 		res.File = name + ContractSuffix
 	}
@@ -52,22 +55,26 @@ func InitFileContract(ctx context.Context, dir, arg string, force bool) (*Contra
 	if err != nil {
 		return nil, err
 	}
-	res, err := initContract(ctx, nil, src, filepath.Base(p), filepath.Clean(p)+ContractSuffix, force)
+	in := check.Input{Source: src, Single: src.single != "", Temp: diskTemp}
+	res, err := initContract(ctx, nil, in, filepath.Base(p), filepath.Clean(p)+ContractSuffix, force)
 	if res != nil {
-		res.File = arg + ContractSuffix
+		res.File = filepath.Clean(arg) + ContractSuffix
+		if name := filepath.Base(filepath.Clean(arg)); name == "." || name == ".." {
+			res.File = filepath.Clean(p) + ContractSuffix
+		}
 	}
 	return res, err
 }
 
-func initContract(ctx context.Context, disk *durable.Disk, src check.Source, name, file string, force bool) (*ContractResult, error) {
+func initContract(ctx context.Context, disk *durable.Disk, in check.Input, name, file string, force bool) (*ContractResult, error) {
 	if _, err := os.Lstat(file); err == nil && !force {
 		return nil, fmt.Errorf("%w: %s is there already", ErrRefused, file)
 	}
-	c, comments, err := check.Infer(ctx, src, name)
+	g, err := check.Infer(ctx, in, name)
 	if err != nil {
 		return nil, fmt.Errorf("guess a contract: %w", err)
 	}
-	text, _, err := contract.EncodeODCS(c, name, comments)
+	text, _, err := contract.EncodeODCS(g.Contract, name, g.Comments)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +82,7 @@ func initContract(ctx context.Context, disk *durable.Disk, src check.Source, nam
 	if err != nil {
 		return nil, fmt.Errorf("guess a contract: %w", err)
 	}
-	res := &ContractResult{Objects: len(again.Objects), Checks: len(again.Checks)}
+	res := &ContractResult{Objects: len(again.Objects), Checks: len(again.Checks), Left: g.Left}
 	for _, o := range again.Objects {
 		res.Columns += len(o.Columns)
 	}

@@ -13,12 +13,17 @@ type checkInitResult struct {
 	Objects int    `json:"objects"`
 	Columns int    `json:"columns"`
 	Checks  int    `json:"checks"`
+	Left    int    `json:"left_out"`
+	next    string
 }
 
 // Text says what to do with the guesses.
 func (r *checkInitResult) Text(p *printer) {
 	p.f("%s written: %s, %s, %s.\n", r.Written, many(int64(r.Objects), "object"), many(int64(r.Columns), "column"), many(int64(r.Checks), "check"))
-	p.f("Each is a guess and marked so. Next: read it, correct it, then tarn check\n")
+	if r.Left > 0 {
+		p.f("%s of more tables are not in it.\n", many(int64(r.Left), "file"))
+	}
+	p.f("Each is a guess and marked so. Next: read it, correct it, then %s\n", r.next)
 }
 
 // initContract writes a contract beside a dataset, or beside a file that is in none.
@@ -32,17 +37,20 @@ func (a *app) initContract(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	var res *dataset.ContractResult
+	next := "tarn check " + arg
 	if err == nil && r.IsDataset(arg) {
 		if res, err = r.InitContract(ctx, arg, o.force); err == nil {
 			res.File = a.rel(res.File)
 		}
 	} else {
-		res, err = dataset.InitFileContract(ctx, a.dir, arg, o.force)
+		if res, err = dataset.InitFileContract(ctx, a.dir, arg, o.force); err == nil {
+			next += " --contract " + res.File
+		}
 	}
 	if err != nil {
 		return err
 	}
-	return a.show("check", &checkInitResult{res.File, res.Objects, res.Columns, res.Checks})
+	return a.show("check", &checkInitResult{res.File, res.Objects, res.Columns, res.Checks, res.Left, next})
 }
 
 // exportContract prints a contract in another form; what that can't say goes to stderr.

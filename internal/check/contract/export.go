@@ -13,7 +13,7 @@ import (
 	"tarn/internal/check/cell"
 )
 
-// Comments are notes for a contract that is written: by column or check.
+// Comments are notes for a contract that is written: by object, column or check.
 type Comments map[any]string
 
 // pairs is a mapping that keeps its order.
@@ -89,7 +89,7 @@ func EncodeODCS(c *Contract, id string, comments Comments) (text []byte, lost []
 	top.set("status", "draft", "")
 	schema := list()
 	for _, o := range c.Objects {
-		schema.Content = append(schema.Content, c.odcsObject(o, comments, &l).node)
+		schema.Content = append(schema.Content, comment(c.odcsObject(o, comments, &l).node, comments[o]))
 	}
 	top.set("schema", schema, "")
 	var b bytes.Buffer
@@ -204,6 +204,9 @@ func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *loss
 		}
 	} else if col.Spec.Type != cell.Any {
 		*l = append(*l, fmt.Sprintf("%s: the type %s", col.Name, col.Spec.Type))
+	}
+	if col.Partition {
+		m.set("partitioned", true, "")
 	}
 	if at := slices.Index(o.PrimaryKey, col.Name); at >= 0 {
 		m.set("primaryKey", true, "")

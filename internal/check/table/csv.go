@@ -160,6 +160,9 @@ func (r *csvReader) skip() (*block, error) {
 	}
 }
 
+// Delimiter is what stands between cells.
+func (r *csvReader) Delimiter() byte { return r.d.Delimiter }
+
 func (r *csvReader) Labels() []string    { return r.labels }
 func (r *csvReader) Kinds() []Kind       { return nil }
 func (r *csvReader) Problems() []Problem { return r.problems }
