@@ -22,7 +22,7 @@ type Entry struct {
 	Digest [32]byte // BLAKE3; zero: not known, Source.Digest finds it
 }
 
-// File is an open file. ReadAt may be called from many goroutines.
+// File is an open file. ReadAt may be called from many goroutines. Where it has a method Sequential() it is told by it that it will be read from begin to end.
 type File interface {
 	io.ReaderAt
 	io.Closer

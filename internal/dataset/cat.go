@@ -199,20 +199,25 @@ func (c *cat) run(ctx context.Context, w io.Writer) error {
 	defer lock.Unlock()
 	body, err := store.OpenRange(c.e.Digest, c.e.Size, c.off, c.n)
 	if isMissing(err) {
-		wrong := err
-		body, err = c.fromRemote(ctx)
-		switch {
-		case isCorrupt(wrong) && err == nil:
-			c.r.report.Warn(c.w.String(), wrong.Error()+"; read from the remote instead")
-		case isCorrupt(wrong):
-			err = wrong
-		}
+		body, err = orRemote(c.r, c.w.String(), err, func() (io.ReadCloser, error) { return c.fromRemote(ctx) })
 	}
 	if err != nil {
 		return err
 	}
 	defer body.Close()
 	return c.copy(ctx, w, body)
+}
+
+// orRemote opens on the remote what the cache does not have. What it has broken is told of, and is the error where the remote is of no help.
+func orRemote[T any](r *Repo, what string, cached error, open func() (T, error)) (T, error) {
+	f, err := open()
+	switch {
+	case isCorrupt(cached) && err == nil:
+		r.report.Warn(what, cached.Error()+"; read from the remote instead")
+	case isCorrupt(cached):
+		err = cached
+	}
+	return f, err
 }
 
 func (c *cat) copy(ctx context.Context, w io.Writer, body io.Reader) error {

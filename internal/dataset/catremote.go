@@ -33,14 +33,11 @@ func (c *cat) fromRemote(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w from the cache: %w", ErrIncomplete, err)
 	}
-	leaf, record, err := c.leaf(ctx)
-	if err != nil {
+	r := &remoteRange{remoteFile: remoteFile{ctx: ctx, c: conn, w: c.w, src: c.src, e: c.e}, at: c.off, end: c.off + c.n}
+	if err := r.find(); err != nil {
 		return nil, err
 	}
-	r := &remoteRange{ctx: ctx, c: conn, w: c.w, leaf: leaf, record: record, e: c.e, at: c.off, end: c.off + c.n}
-	if err := r.find(false); err != nil {
-		return nil, err
-	}
+	r.start()
 	if c.n < c.e.Size {
 		return r, nil
 	}
@@ -50,15 +47,57 @@ func (c *cat) fromRemote(ctx context.Context) (io.ReadCloser, error) {
 	}{digest.NewReader(r, c.e.Digest, c.e.Size), r}, nil
 }
 
-// leaf finds the object that tells where the file is, and the number of its record.
-func (c *cat) leaf(ctx context.Context) (leaf, int, error) {
-	for l, err := range leaves(ctx, c.w.version, c.src, c.w.Prefix) {
+// remoteFile is a file on a remote. Where a pack is gone, or is not what this clone saw, again asks the remote once more.
+type remoteFile struct {
+	ctx   context.Context
+	c     *conn
+	w     wanted
+	src   index.Source
+	e     *index.Entry
+	spot  spot
+	leaf  digest.Digest // the object that told, or should have; zero: none was needed
+	fresh bool
+}
+
+// find looks up where the bytes are: as this clone saw them, else in the object of the version.
+func (f *remoteFile) find() error {
+	f.c.r.locateMu.Lock()
+	defer f.c.r.locateMu.Unlock()
+	f.c.ledger.Flush() // what was learned from a neighbour's object
+	var ok bool
+	if f.spot, ok = f.c.rememberedSpot(f.e); ok {
+		return nil
+	}
+	err := f.read()
+	if !isCorrupt(err) {
+		return err
+	}
+	if err := f.c.ledger.Forget(nil, map[digest.Digest]bool{f.leaf: true}); err != nil {
+		return err
+	}
+	f.fresh = true
+	return f.read()
+}
+
+// read takes the place from the object of the version; with fresh the remote is asked for it, and not what this clone remembers.
+func (f *remoteFile) read() error {
+	l, record, err := f.lookup()
+	if err == nil {
+		f.leaf = l.id
+		f.spot, err = f.c.spot(f.ctx, f.w, l, record, f.e, f.fresh)
+	}
+	return err
+}
+
+// lookup finds the object that tells where the file is, and the number of its record.
+func (f *remoteFile) lookup() (leaf, int, error) {
+	for l, err := range leaves(f.ctx, f.w.version, f.src, f.e.Path) {
 		if err != nil {
 			return leaf{}, 0, err
 		}
 		record := 0
 		for i := range l.entries {
-			if l.entries[i].Path == c.e.Path {
+			if l.entries[i].Path == f.e.Path {
 				return l, record, nil
 			}
 			if hasBytes(&l.entries[i]) {
@@ -69,40 +108,47 @@ func (c *cat) leaf(ctx context.Context) (leaf, int, error) {
 	return leaf{}, 0, errNoPath
 }
 
-// remoteRange reads bytes at to end of a file from the packs of a remote. Each chunk is checked before any byte of it is given out. Where a pack is gone, or
-// is not what this clone saw, the remote is asked once more, and reading goes on where it was.
-type remoteRange struct {
-	ctx     context.Context
-	c       *conn
-	w       wanted
-	leaf    leaf
-	record  int
-	e       *index.Entry
-	at, end int64
-
-	spot  spot
-	next  func() (part, error, bool) // parts that are not read yet
-	stop  func()
-	now   part
-	body  *transfer.Reader // of now
-	fresh bool
+// stale says that an error may come from what this clone remembers, so that it is worth to look again.
+func (f *remoteFile) stale(err error) bool {
+	return !f.fresh && f.ctx.Err() == nil && (errors.Is(err, blob.ErrNotFound) || isCorrupt(err))
 }
 
-// find looks up where the bytes are; fresh asks the remote and not what this clone remembers.
-func (r *remoteRange) find(fresh bool) error {
-	s, err := r.c.spot(r.ctx, r.w, r.leaf, r.record, r.e, fresh)
-	if isCorrupt(err) && !fresh {
-		fresh = true
-		if err = r.c.ledger.Forget(nil, map[digest.Digest]bool{r.leaf.id: true}); err == nil {
-			s, err = r.c.spot(r.ctx, r.w, r.leaf, r.record, r.e, fresh)
-		}
+// again looks once more, and takes nothing for known that led to pieces.
+func (f *remoteFile) again(pieces []transfer.WantPiece) error {
+	f.c.r.locateMu.Lock()
+	defer f.c.r.locateMu.Unlock()
+	packs, objects := map[digest.Digest]bool{}, map[digest.Digest]bool{}
+	for _, p := range pieces {
+		packs[p.Pack.Name] = true
 	}
-	if err != nil {
+	if f.leaf != (digest.Digest{}) {
+		objects[f.leaf] = true
+	}
+	if f.spot.o != nil {
+		objects[f.spot.o.Digest()] = true
+	}
+	clear(f.c.searched)
+	if err := f.c.ledger.Forget(packs, objects); err != nil {
 		return err
 	}
-	r.spot, r.fresh = s, fresh
-	r.next, r.stop = iter.Pull2(r.c.parts(r.ctx, s, r.e, r.at, r.end, fresh))
-	return nil
+	f.fresh = true
+	return f.read()
+}
+
+// remoteRange reads bytes at to end of a file from the packs of a remote. Each chunk is checked before any byte of it is given out. Where the remote has to
+// be asked again, reading goes on where it was.
+type remoteRange struct {
+	remoteFile
+	at, end int64
+
+	next func() (part, error, bool) // parts that are not read yet
+	stop func()
+	now  part
+	body *transfer.Reader // of now
+}
+
+func (r *remoteRange) start() {
+	r.next, r.stop = iter.Pull2(r.c.parts(r.ctx, r.spot, r.e, r.at, r.end, r.fresh))
 }
 
 func (r *remoteRange) Read(p []byte) (int, error) {
@@ -113,12 +159,14 @@ func (r *remoteRange) Read(p []byte) (int, error) {
 		case n > 0:
 			return n, nil // an error comes again
 		case err == nil:
-		case r.fresh || r.ctx.Err() != nil || !errors.Is(err, blob.ErrNotFound) && !isCorrupt(err):
-			return 0, onRemote(r.c.name, err)
+		case !r.stale(err):
+			return 0, err
 		default:
-			if err := r.again(); err != nil {
+			r.Close()
+			if err := r.again(r.now.pieces); err != nil {
 				return 0, err
 			}
+			r.start()
 		}
 	}
 	return 0, io.EOF
@@ -134,7 +182,7 @@ func (r *remoteRange) read(p []byte) (int, error) {
 		r.body.Close()
 		r.body, err = nil, nil
 	}
-	return n, err
+	return n, onRemote(r.c.name, err)
 }
 
 func (r *remoteRange) open() error {
@@ -147,26 +195,9 @@ func (r *remoteRange) open() error {
 		_, err = io.CopyN(io.Discard, r.body, r.at-pt.off)
 	}
 	if !ok || err == io.EOF {
-		return fmt.Errorf("locations of %s: %w", r.e.Digest.Short(), remote.ErrObject)
+		err = fmt.Errorf("locations of %s: %w", r.e.Digest.Short(), remote.ErrObject)
 	}
-	return err
-}
-
-// again looks once more for what is left, and takes nothing for known that led here.
-func (r *remoteRange) again() error {
-	r.Close()
-	packs, objects := map[digest.Digest]bool{}, map[digest.Digest]bool{r.leaf.id: true}
-	for _, p := range r.now.pieces {
-		packs[p.Pack.Name] = true
-	}
-	if r.spot.o != nil {
-		objects[r.spot.o.Digest()] = true
-	}
-	clear(r.c.searched)
-	if err := r.c.ledger.Forget(packs, objects); err != nil {
-		return err
-	}
-	return r.find(true)
+	return onRemote(r.c.name, err)
 }
 
 // Close ends all requests.
@@ -195,18 +226,14 @@ func (c *conn) spot(ctx context.Context, w wanted, l leaf, record int, e *index.
 
 func (c *conn) spotElsewhere(ctx context.Context, w wanted, e *index.Entry) (s spot, err error) {
 	var ok bool
-	look := func() bool {
-		c.ledger.Flush()
+	err = c.elsewhere(ctx, w, func() bool {
 		if !ok {
 			s, ok = c.rememberedSpot(e)
 		}
 		return ok
-	}
-	if !look() {
-		err = c.search(ctx, w.Dataset, w.Prefix, look)
-	}
-	if err == nil && !look() {
-		err = fmt.Errorf("%w on remote %s: nobody has pushed it", ErrIncomplete, c.name)
+	})
+	if err == nil && !ok {
+		err = c.nowhere()
 	}
 	return s, err
 }
@@ -244,15 +271,16 @@ func (c *conn) pageParts(ctx context.Context, pages []remote.ChunkPage, at, end 
 		}
 		if start+cp.Bytes > at {
 			o, err := c.object(ctx, remote.KindChunks, cp.Digest, fresh)
-			var cs []remote.Chunk
-			if err == nil {
-				cs, err = o.ChunkList()
+			if err != nil {
+				yield(part{}, err)
+				return
 			}
+			cs, err := o.ChunkList()
 			if err == nil && size(cs) != cp.Bytes {
 				err = fmt.Errorf("page of chunks %s: %w", cp.Digest.Short(), remote.ErrObject)
 			}
 			if err != nil {
-				yield(part{}, err)
+				yield(part{}, onRemote(c.name, err))
 				return
 			}
 			if !yield(cut(o, cs, start, at, end), nil) {

@@ -20,7 +20,6 @@ import (
 	"tarn/internal/check/contract"
 	"tarn/internal/check/report"
 	"tarn/internal/durable"
-	"tarn/store/cache"
 	"tarn/store/digest"
 )
 
@@ -287,7 +286,7 @@ func (s *versionSource) name(e *index.Entry) string {
 
 func (s *versionSource) Entries(ctx context.Context) iter.Seq2[check.Entry, error] {
 	return func(yield func(check.Entry, error) bool) {
-		for e, err := range index.Walk(ctx, s.w.Manifest, s.r.anywhere(s.w.Dataset), s.w.Prefix) {
+		for e, err := range index.Walk(ctx, s.w.Manifest, s.r.from(s.w.Dataset, s.remote), s.w.Prefix) {
 			if err != nil {
 				yield(check.Entry{}, err)
 				return
@@ -308,12 +307,18 @@ func (s *versionSource) Digest(_ context.Context, e check.Entry) ([32]byte, erro
 
 func (s *versionSource) Open(ctx context.Context, e check.Entry) (check.File, error) {
 	f, err := s.open(ctx, e)
-	if err != nil && isCorrupt(err) {
-		s.mu.Lock()
-		*s.problems = append(*s.problems, Problem{Dataset: s.w.Dataset, Path: e.Path, Err: err})
-		s.mu.Unlock()
-	}
+	s.noted(e.Path, err)
 	return f, err
+}
+
+// noted makes a problem of corrupt bytes, one for each file.
+func (s *versionSource) noted(path string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	named := func(p Problem) bool { return p.Dataset == s.w.Dataset && p.Path == path }
+	if isCorrupt(err) && !slices.ContainsFunc(*s.problems, named) {
+		*s.problems = append(*s.problems, Problem{Dataset: s.w.Dataset, Path: path, Err: err})
+	}
 }
 
 func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, error) {
@@ -329,18 +334,19 @@ func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, er
 		return nil, err
 	}
 	at, err := store.OpenAt(entry.Digest)
-	if err == nil {
+	switch {
+	case err == nil:
 		return at, nil
-	}
-	var corrupt *cache.CorruptError
-	if !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &corrupt) {
+	case !isMissing(err):
 		return nil, err
 	}
-	f, rerr := s.r.openRemote(ctx, s.w, &entry, s.remote)
-	if rerr != nil {
-		return nil, fmt.Errorf("it is neither in the workspace nor in the cache, and: %w", rerr)
-	}
-	return f, nil
+	return orRemote(s.r, path.Join(s.w.Dataset, e.Path), err, func() (check.File, error) {
+		f, err := s.r.openRemote(ctx, s.w, &entry, s.remote, func(err error) { s.noted(e.Path, err) })
+		if err != nil {
+			return nil, fmt.Errorf("it is neither in the workspace nor in the cache, and: %w", err)
+		}
+		return f, nil
+	})
 }
 
 // workspace opens the file that stands there, if the index knows that it has the entry's bytes.

@@ -287,7 +287,7 @@ func (f *fetch) locate(ctx context.Context, c *conn, missing []fileWant, fresh b
 		if m.record >= len(o.Records) {
 			return onRemote(c.name, fmt.Errorf("%s: %w", remote.Name(o.Kind, m.leaf.id), remote.ErrObject))
 		}
-		ps, err := c.pieces(ctx, o, &o.Records[m.record], &m.entry, fresh)
+		ps, err := c.pieces(ctx, spot{o: o, rec: o.Records[m.record]}, &m.entry, fresh)
 		if isCorrupt(err) && !fresh { // as it was seen once; it may have been put right since
 			if err := c.ledger.Forget(nil, map[digest.Digest]bool{m.leaf.id: true}); err != nil {
 				return err
@@ -303,26 +303,21 @@ func (f *fetch) locate(ctx context.Context, c *conn, missing []fileWant, fresh b
 func (f *fetch) elsewhere(ctx context.Context, c *conn, missing []fileWant) error {
 	left := len(missing)
 	found := make([][]transfer.WantPiece, len(missing))
-	look := func() bool {
+	err := c.elsewhere(ctx, missing[0].w, func() bool {
 		for i := range missing {
 			if ps, ok := c.remembered(ctx, &missing[i].entry); found[i] == nil && ok {
 				found[i], left = ps, left-1
 			}
 		}
 		return left == 0
-	}
-	if !look() {
-		w := missing[0].w
-		if err := c.search(ctx, w.Dataset, w.Prefix, func() bool { c.ledger.Flush(); return look() }); err != nil {
-			return err
-		}
-		c.ledger.Flush()
-		look()
+	})
+	if err != nil {
+		return err
 	}
 	for i := range missing {
 		var err error
 		if found[i] == nil {
-			err = fmt.Errorf("%w on remote %s: nobody has pushed it", ErrIncomplete, c.name)
+			err = c.nowhere()
 		}
 		f.want(&missing[i], found[i], err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"tarn/index"
 	"tarn/store/blob"
@@ -125,31 +126,19 @@ func (c *conn) object(ctx context.Context, kind remote.Kind, d digest.Digest, fr
 	return o, c.learn(o)
 }
 
-// pieces resolves a record to blobs in packs.
-func (c *conn) pieces(ctx context.Context, o *remote.Object, rec *remote.Record, e *index.Entry, fresh bool) ([]transfer.WantPiece, error) {
-	var ps []transfer.WantPiece
-	switch {
-	case rec.Pages != nil:
-		for _, cp := range rec.Pages {
-			po, err := c.object(ctx, remote.KindChunks, cp.Digest, fresh)
-			if err != nil {
-				return nil, err
-			}
-			cs, err := po.ChunkList()
-			if err != nil {
-				return nil, onRemote(c.name, err)
-			}
-			ps = appendChunks(ps, po, cs)
+// pieces are the blobs in packs that hold a file, all of them.
+func (c *conn) pieces(ctx context.Context, s spot, e *index.Entry, fresh bool) ([]transfer.WantPiece, error) {
+	w := transfer.Want{Digest: e.Digest, Size: e.Size}
+	for p, err := range c.parts(ctx, s, e, 0, math.MaxInt64, fresh) {
+		if err != nil {
+			return nil, err
 		}
-	case rec.Chunks != nil:
-		ps = appendChunks(nil, o, rec.Chunks)
-	default:
-		ps = []transfer.WantPiece{{Digest: e.Digest, Place: place(o, rec.Whole, uint32(e.Size))}}
+		w.Pieces = append(w.Pieces, p.pieces...)
 	}
-	if w := (transfer.Want{Digest: e.Digest, Size: e.Size, Pieces: ps}); !w.Check() {
+	if !w.Check() {
 		return nil, onRemote(c.name, fmt.Errorf("locations of %s: %w", e.Digest.Short(), remote.ErrObject))
 	}
-	return ps, nil
+	return w.Pieces, nil
 }
 
 func appendChunks(ps []transfer.WantPiece, o *remote.Object, cs []remote.Chunk) []transfer.WantPiece {
@@ -165,14 +154,12 @@ func place(o *remote.Object, l remote.Loc, raw uint32) remote.Place {
 
 // remembered is where the ledger saw the bytes of e, under whatever version.
 func (c *conn) remembered(ctx context.Context, e *index.Entry) ([]transfer.WantPiece, bool) {
-	if p, ok := c.ledger.Locate(e.Digest); ok && int64(p.Raw) == e.Size {
-		return []transfer.WantPiece{{Digest: e.Digest, Place: p}}, true
+	s, ok := c.rememberedSpot(e)
+	if !ok {
+		return nil, false
 	}
-	if o, rec, ok := c.ledger.LocateFile(e.Digest); ok {
-		ps, err := c.pieces(ctx, o, &rec, e, false)
-		return ps, err == nil && !c.anyGone(ps)
-	}
-	return nil, false
+	ps, err := c.pieces(ctx, s, e, false)
+	return ps, err == nil && (s.whole != nil || !c.anyGone(ps))
 }
 
 func (c *conn) anyGone(ps []transfer.WantPiece) bool {
@@ -182,6 +169,23 @@ func (c *conn) anyGone(ps []transfer.WantPiece) bool {
 		}
 	}
 	return false
+}
+
+// elsewhere looks for what nobody pushed as this version, until look has it all or there is nothing more to look at.
+func (c *conn) elsewhere(ctx context.Context, w wanted, look func() bool) error {
+	flushed := func() bool { c.ledger.Flush(); return look() }
+	if flushed() {
+		return nil
+	}
+	err := c.search(ctx, w.Dataset, w.Prefix, flushed)
+	if err == nil {
+		flushed()
+	}
+	return err
+}
+
+func (c *conn) nowhere() error {
+	return fmt.Errorf("%w on remote %s: nobody has pushed it", ErrIncomplete, c.name)
 }
 
 // search learns from versions that may hold what nobody pushed as this version: those of the parents in Git, the recent ones of this repository, and the

@@ -405,7 +405,7 @@ func (s *seenRemote) leaf(ctx context.Context, l leaf, root *remote.Object, need
 				return false, nil
 			}
 		}
-		ps, err := s.c.pieces(ctx, o, rec, e, true)
+		ps, err := s.c.pieces(ctx, spot{o: o, rec: *rec}, e, true)
 		if errors.Is(err, blob.ErrNotFound) || isCorrupt(err) {
 			return false, nil
 		}

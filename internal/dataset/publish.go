@@ -243,19 +243,13 @@ func (b *builder) reuse(ctx context.Context, l leaf, o *remote.Object) error {
 // known is where a file's bytes are on the remote under another version.
 func (b *builder) known(ctx context.Context, e *index.Entry) (located, bool) {
 	c := b.p.c
-	if p, ok := c.ledger.Locate(e.Digest); ok && int64(p.Raw) == e.Size {
-		return located{pieces: []transfer.WantPiece{{Digest: e.Digest, Place: p}}}, true
+	s, ok := c.rememberedSpot(e)
+	if !ok || s.rec.Pages == nil {
+		ps, ok := c.remembered(ctx, e)
+		return located{pieces: ps}, ok
 	}
-	o, rec, ok := c.ledger.LocateFile(e.Digest)
-	if !ok {
-		return located{}, false
-	}
-	if rec.Pages == nil {
-		ps, err := c.pieces(ctx, o, &rec, e, false)
-		return located{pieces: ps}, err == nil && !c.anyGone(ps)
-	}
-	loc := located{pages: rec.Pages}
-	for _, cp := range rec.Pages {
+	loc := located{pages: s.rec.Pages}
+	for _, cp := range s.rec.Pages {
 		po, ok := c.ledger.Object(remote.KindChunks, cp.Digest)
 		if !ok || slices.ContainsFunc(po.Packs, func(p remote.PackRef) bool { return c.ledger.Gone(p.Name) }) {
 			return located{}, false

@@ -2,119 +2,79 @@ package dataset
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"sort"
 	"sync"
 
 	"tarn/index"
-	"tarn/store/blob"
-	"tarn/store/pack"
 	"tarn/store/transfer"
 )
 
-// ranged is a file on a remote that is read in parts: each read fetches the blobs that it touches, and verifies them. A few of them are kept.
+// ranged is a file on a remote that is read at any place, by many goroutines: each read fetches the blobs that it touches, and verifies them. A few runs of
+// them are kept.
 type ranged struct {
-	ctx    context.Context
-	c      *conn
-	size   int64
+	remoteFile
+	failed func(error) // hears of what could not be read
+
+	mu     sync.Mutex
+	ahead  int64 // bytes of a run at most; one blob is always read
 	pieces []transfer.WantPiece
-	starts []int64 // of the pieces
-
-	mu   sync.Mutex
-	kept []*keptPiece // newest first
+	starts []int64    // of the pieces
+	round  int        // how often they were located
+	kept   []*blobRun // newest first
 }
 
-// keptPiece is a blob that was fetched, or is being fetched.
-type keptPiece struct {
-	n    int
-	once sync.Once
-	raw  []byte
-	err  error
+// blobRun is blobs side by side that were fetched, or are being fetched.
+type blobRun struct {
+	round      int
+	start, end int64
+	pieces     []transfer.WantPiece
+	once       sync.Once
+	raw        []byte
+	err        error
 }
 
-// rangedKept is how many blobs of a file are kept.
-const rangedKept = 8
+// rangedKept is how many runs of a file are kept, and rangedAhead how long they are where it is read from begin to end, in bytes.
+const (
+	rangedKept  = 8
+	rangedAhead = 4 << 20
+)
 
-// openRemote opens an entry of a version on its remote, wherever its bytes are there.
-func (r *Repo) openRemote(ctx context.Context, w wanted, e *index.Entry, remoteName string) (*ranged, error) {
+// openRemote opens an entry of a version on its remote, wherever its bytes are there. failed may be called later, from many goroutines.
+func (r *Repo) openRemote(ctx context.Context, w wanted, e *index.Entry, remoteName string, failed func(error)) (*ranged, error) {
 	c, err := r.connectFor(ctx, w.Dataset, remoteName, false)
 	if err != nil {
 		return nil, err
 	}
-	r.locateMu.Lock()
-	defer r.locateMu.Unlock()
-	ps, err := r.locateEntry(ctx, c, w, e)
-	if err != nil {
-		return nil, err
+	f := &ranged{remoteFile: remoteFile{ctx: ctx, c: c, w: w, src: r.from(w.Dataset, remoteName), e: e}, failed: failed}
+	err = f.locate(f.find)
+	if f.stale(err) {
+		err = f.locate(func() error { return f.again(nil) })
 	}
-	f := &ranged{ctx: ctx, c: c, size: e.Size, pieces: ps, starts: make([]int64, len(ps))}
+	return f, err
+}
+
+// locate lists the blobs of the file where find finds them.
+func (f *ranged) locate(find func() error) error {
+	if err := find(); err != nil {
+		return err
+	}
+	ps, err := f.c.pieces(f.ctx, f.spot, f.e, f.fresh)
+	if err != nil {
+		return err
+	}
+	f.pieces, f.starts, f.kept = ps, make([]int64, len(ps)), nil
+	f.round++
 	at := int64(0)
 	for i := range ps {
 		f.starts[i] = at
 		at += int64(ps[i].Raw)
 	}
-	return f, nil
-}
-
-// locateEntry finds the blobs of an entry: as this clone saw them, under this version, or under one that it came from.
-func (r *Repo) locateEntry(ctx context.Context, c *conn, w wanted, e *index.Entry) ([]transfer.WantPiece, error) {
-	if ps, ok := c.remembered(ctx, e); ok {
-		return ps, nil
-	}
-	for l, err := range leaves(ctx, w.version, r.anywhere(w.Dataset), e.Path) {
-		if err != nil {
-			return nil, err
-		}
-		record := -1
-		for i := range l.entries {
-			if hasBytes(&l.entries[i]) {
-				record++
-			}
-			if l.entries[i].Path != e.Path {
-				continue
-			}
-			o, err := c.object(ctx, l.kind, l.id, false)
-			if errors.Is(err, blob.ErrNotFound) {
-				return r.locateElsewhere(ctx, c, w, e)
-			}
-			if err != nil {
-				return nil, err
-			}
-			if record < 0 || record >= len(o.Records) {
-				return nil, onRemote(c.name, fmt.Errorf("locations of %s: %w", e.Path, pack.ErrBlob))
-			}
-			return c.pieces(ctx, o, &o.Records[record], e, false)
-		}
-	}
-	return r.locateElsewhere(ctx, c, w, e)
-}
-
-func (r *Repo) locateElsewhere(ctx context.Context, c *conn, w wanted, e *index.Entry) (ps []transfer.WantPiece, err error) {
-	found := false
-	err = c.search(ctx, w.Dataset, w.Prefix, func() bool {
-		c.ledger.Flush()
-		if !found {
-			ps, found = c.remembered(ctx, e)
-		}
-		return found
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.ledger.Flush()
-	if !found {
-		ps, found = c.remembered(ctx, e)
-	}
-	if !found {
-		return nil, fmt.Errorf("%w on remote %s: nobody has pushed it", ErrIncomplete, c.name)
-	}
-	return ps, nil
+	return nil
 }
 
 // Size is the file's size in bytes.
-func (f *ranged) Size() int64 { return f.size }
+func (f *ranged) Size() int64 { return f.e.Size }
 
 // Close drops what was kept.
 func (f *ranged) Close() error {
@@ -124,16 +84,26 @@ func (f *ranged) Close() error {
 	return nil
 }
 
+// Sequential says that the file will be read from begin to end.
+func (f *ranged) Sequential() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ahead = rangedAhead
+}
+
 // ReadAt reads from the blobs that hold the range.
 func (f *ranged) ReadAt(p []byte, off int64) (n int, err error) {
-	for n < len(p) && off < f.size {
-		i := sort.Search(len(f.starts), func(i int) bool { return f.starts[i] > off }) - 1
-		raw, err := f.piece(i)
-		if err != nil {
-			return n, err
+	for n < len(p) && off < f.e.Size {
+		k := f.run(off)
+		if k.err != nil {
+			if err := f.anew(k); err != nil {
+				f.failed(err)
+				return n, err
+			}
+			continue
 		}
-		k := copy(p[n:], raw[off-f.starts[i]:])
-		n, off = n+k, off+int64(k)
+		m := copy(p[n:], k.raw[off-k.start:])
+		n, off = n+m, off+int64(m)
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -141,41 +111,53 @@ func (f *ranged) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// piece is a verified blob; several readers of one wait for the same request.
-func (f *ranged) piece(n int) ([]byte, error) {
-	f.mu.Lock()
-	var k *keptPiece
-	for i, old := range f.kept {
-		if old.n == n {
-			k = old
-			copy(f.kept[1:i+1], f.kept[:i])
-			f.kept[0] = k
-			break
-		}
-	}
-	if k == nil {
-		k = &keptPiece{n: n}
-		f.kept = append([]*keptPiece{k}, f.kept[:min(len(f.kept), rangedKept-1)]...)
-	}
-	f.mu.Unlock()
-	k.once.Do(func() { k.raw, k.err = f.fetch(f.pieces[n]) })
-	return k.raw, k.err
+// run is the blobs that hold the byte at off, and some behind it; several readers of one wait for the same request.
+func (f *ranged) run(off int64) *blobRun {
+	k := f.pick(off)
+	k.once.Do(func() {
+		body := transfer.NewReader(f.ctx, f.c.rem, k.pieces, 1)
+		defer body.Close()
+		k.raw = make([]byte, k.end-k.start)
+		_, err := io.ReadFull(body, k.raw)
+		k.err = onRemote(f.c.name, err)
+	})
+	return k
 }
 
-func (f *ranged) fetch(p transfer.WantPiece) ([]byte, error) {
-	body, err := f.c.rem.GetPack(f.ctx, p.Pack.Name, int64(p.Offset), int64(p.Stored))
-	if err != nil {
-		return nil, onRemote(f.c.name, err)
+// pick is a run that is kept, or a new one.
+func (f *ranged) pick(off int64) *blobRun {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, k := range f.kept {
+		if k.start <= off && off < k.end {
+			copy(f.kept[1:i+1], f.kept[:i])
+			f.kept[0] = k
+			return k
+		}
 	}
-	defer body.Close()
-	stored := make([]byte, p.Stored)
-	if _, err := io.ReadFull(body, stored); err != nil {
-		return nil, onRemote(f.c.name, fmt.Errorf("read pack %s: %w", p.Pack.Name.Short(), err))
+	i := sort.Search(len(f.starts), func(i int) bool { return f.starts[i] > off }) - 1
+	k := &blobRun{round: f.round, start: f.starts[i], end: f.starts[i]}
+	for n := i; n == i || n < len(f.pieces) && k.end-k.start+int64(f.pieces[n].Raw) <= f.ahead; n++ {
+		k.end += int64(f.pieces[n].Raw)
+		k.pieces = f.pieces[i : n+1]
 	}
-	raw, err := pack.Decode(pack.Record{Digest: p.Digest, Offset: p.Offset, Stored: p.Stored, Raw: p.Raw, Scheme: p.Scheme}, stored)
-	if err != nil {
-		return nil, onRemote(f.c.name, fmt.Errorf("pack %s: %w", p.Pack.Name.Short(), err))
+	most := rangedKept
+	if f.ahead > 0 {
+		most = 2
 	}
+	f.kept = append([]*blobRun{k}, f.kept[:min(len(f.kept), most-1)]...)
+	return k
+}
 
-	return raw, nil
+// anew looks for the blobs again where some could not be had, unless another reader did meanwhile.
+func (f *ranged) anew(k *blobRun) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case k.round != f.round:
+		return nil
+	case !f.stale(k.err):
+		return k.err
+	}
+	return f.locate(func() error { return f.again(f.pieces) })
 }

@@ -9,10 +9,11 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
-// Source is the bytes of a file.
+// Source is the bytes of a file. One that has a method Sequential() is told by it that it will be read from begin to end.
 type Source interface {
 	io.ReaderAt
 	Size() int64
@@ -47,6 +48,9 @@ var kinds = map[string]func(ctx context.Context, src Source, r io.Reader) error{
 var extensions = map[string]string{".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".gif": "gif", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff", ".bmp": "bmp", ".zip": "zip", ".jar": "zip",
 	".docx": "zip", ".xlsx": "zip", ".tar": "tar", ".tgz": "tar.gz", ".gz": "gzip", ".zst": "zstd", ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl",
 	".ndjson": "jsonl", ".json": "json", ".geojson": "json", ".ipynb": "json", ".npy": "npy", ".npz": "npz", ".safetensors": "safetensors"}
+
+// inPlaces are the kinds of which not all is read in order.
+var inPlaces = []string{"zip", "npz", "tiff", "parquet"}
 
 var magics = []struct{ magic, kind string }{{"\xff\xd8\xff", "jpeg"}, {"\x89PNG\r\n", "png"}, {"GIF8", "gif"}, {"II*\x00", "tiff"}, {"MM\x00*", "tiff"}, {"PK\x03\x04", "zip"}, {"\x1f\x8b", "gzip"},
 	{"\x28\xb5\x2f\xfd", "zstd"}, {"PAR1", "parquet"}, {"\x93NUMPY", "npy"}}
@@ -98,8 +102,17 @@ func File(ctx context.Context, name string, src Source, as string) (err error) {
 	if src.Size() == 0 {
 		return &Error{kind, "the file is empty"}
 	}
+	if !slices.Contains(inPlaces, kind) {
+		sequential(src)
+	}
 	err = do(ctx, src, &reader{ctx: ctx, r: io.NewSectionReader(marked{src}, 0, src.Size())})
 	return judge(kind, err)
+}
+
+func sequential(src Source) {
+	if s, ok := src.(interface{ Sequential() }); ok {
+		s.Sequential()
+	}
 }
 
 // judge says whose fault an error is.

@@ -14,6 +14,7 @@ import (
 
 // Text says whether a file is text in an encoding: utf-8 or ascii. The first place that is not is named by its line.
 func Text(ctx context.Context, src Source, encoding string) error {
+	sequential(src)
 	r := &reader{ctx: ctx, r: io.NewSectionReader(marked{src}, 0, src.Size())}
 	buf := make([]byte, 64<<10)
 	rest, line := 0, int64(1)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Source is the bytes of a file.
+// Source is the bytes of a file. One that has a method Sequential() is told by it that it will be read from begin to end.
 type Source interface {
 	io.ReaderAt
 	Size() int64

@@ -19,6 +19,9 @@ import (
 
 // openText gives the text of a file, uncompressed, in UTF-8, without a byte order mark.
 func openText(ctx context.Context, src Source, compression, enc string) (io.Reader, error) {
+	if s, ok := src.(interface{ Sequential() }); ok {
+		s.Sequential()
+	}
 	var r io.Reader = &contextReader{ctx, io.NewSectionReader(src, 0, src.Size())}
 	if compression == "" {
 		compression = sniffCompression(src)
