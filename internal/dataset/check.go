@@ -47,7 +47,8 @@ type CheckSettings struct {
 // CheckResult is what was found, by dataset.
 type CheckResult struct {
 	Results  []*report.Result
-	Problems []Problem // bytes that are not what they should be
+	NotAdded map[string]int // by subject: paths of the workspace whose changes are in no manifest, and so were not looked at
+	Problems []Problem      // bytes that are not what they should be
 }
 
 // ErrNoContract says that there is nothing to check against.
@@ -59,8 +60,16 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) 
 	if err != nil {
 		return nil, err
 	}
-	res := &CheckResult{}
+	res := &CheckResult{NotAdded: map[string]int{}}
 	for _, t := range ts {
+		n, err := r.notAdded(ctx, t, o.Remote)
+		if err != nil {
+			return res, err
+		}
+		if n > 0 {
+			res.NotAdded[t.subject] = n
+			r.report.Warn(t.subject, fmt.Sprintf("%s here differ from the version that is checked; tarn add %s, to check them", plural(n, "path"), t.subject))
+		}
 		src := &versionSource{r: r, w: t.wanted, remote: o.Remote, problems: &res.Problems}
 		in := check.Input{Contract: t.contract, Source: src, Subject: t.subject, Single: t.Form == index.FormFile, Temp: r.checkTemp,
 			Reference: func(ctx context.Context, name string) (check.Source, error) {
@@ -75,6 +84,24 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) 
 		return res, fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
 	}
 	return res, nil
+}
+
+// notAdded counts what a check of the manifest in the work tree does not see: the changes of the workspace, as Status finds them. Where that is not possible
+// nothing is said, as the version can be checked all the same.
+func (r *Repo) notAdded(ctx context.Context, t checkTarget, remote string) (int, error) {
+	if t.rev != "" {
+		return 0, nil
+	}
+	l := &looking{r: r, verb: "compare", t: t.Target, src: r.from(t.Dataset, remote), out: DatasetStatus{NotKept: true}}
+	var err error
+	if l.s, err = r.newSurvey(t.Target); err != nil {
+		return 0, ctx.Err()
+	}
+	defer l.s.close()
+	if l.s.v == nil || l.s.v.id != t.id || l.neverHere() || l.againstWorkspace(ctx) != nil {
+		return 0, ctx.Err()
+	}
+	return l.out.NotAdded(), nil
 }
 
 func (s CheckSettings) run(ctx context.Context, in check.Input, rep Reporter, res *CheckResult, m *index.Manifest) error {

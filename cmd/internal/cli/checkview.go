@@ -26,6 +26,7 @@ type checkedSubject struct {
 	Rows     int64         `json:"rows"`
 	Bytes    int64         `json:"bytes"`
 	Spilled  int64         `json:"spilled_bytes"`
+	NotAdded int           `json:"not_added"`
 	Checks   []checkedRule `json:"checks"`
 	NotRun   []checkNotRun `json:"not_run"`
 }
@@ -62,7 +63,7 @@ func checkView(res *dataset.CheckResult) *checkResult {
 	v := &checkResult{Results: []checkedSubject{}, Problems: problems(res.Problems)}
 	for _, r := range res.Results {
 		n := r.Count()
-		s := checkedSubject{r.Subject, r.Contract, n.Passed, n.Errors, n.Warnings, n.Infos, n.Broken, n.Skipped, r.Files, r.Rows, r.Bytes, r.Spilled, []checkedRule{}, []checkNotRun{}}
+		s := checkedSubject{r.Subject, r.Contract, n.Passed, n.Errors, n.Warnings, n.Infos, n.Broken, n.Skipped, r.Files, r.Rows, r.Bytes, r.Spilled, res.NotAdded[r.Subject], []checkedRule{}, []checkNotRun{}}
 		checks := slices.Clone(r.Checks)
 		slices.SortStableFunc(checks, report.Worst)
 		for _, c := range checks {
