@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -99,4 +100,45 @@ func daysOf(t *testing.T, s string) int64 {
 		t.Fatal(s)
 	}
 	return n
+}
+
+// TestNestedChecks: lists and maps of Parquet are checked as those of JSON lines are.
+func TestNestedChecks(t *testing.T) {
+	type row struct {
+		ID   int64          `parquet:"id" json:"id"`
+		Tags []string       `parquet:"tags,list" json:"tags"`
+		Map  map[string]int `parquet:"map,optional" json:"map"`
+	}
+	var pq, jsonl bytes.Buffer
+	w := parquet.NewGenericWriter[row](&pq)
+	for _, r := range []row{{1, []string{"a"}, map[string]int{"k": 1}}, {2, []string{"a", "b"}, nil}, {3, []string{"a"}, map[string]int{"k": 1}}} {
+		if _, err := w.Write([]row{r}); err != nil {
+			t.Fatal(err)
+		}
+		js, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jsonl.Write(append(js, '\n'))
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := tableContract(`{name: tags, logicalType: array, unique: true}, {name: map, logicalType: array, required: true}`,
+		custom(`check: rowRule, expr: 'tags != nil and tags != "[\"a\",\"b\"]"'`)+", "+custom(`check: duplicateRows`))
+	for name, file := range map[string]string{"t.parquet": pq.String(), "t.jsonl": jsonl.String()} {
+		got := map[string]int64{}
+		for _, c := range runCheck(t, text, files{name: file}).Checks {
+			if c.Status == report.Errored {
+				t.Errorf("%s: %s: %s", name, c.Key, c.Note)
+			}
+			if c.Status == report.Failed {
+				got[c.Key] = c.Count
+			}
+		}
+		want := map[string]int64{"t.tags.unique": 1, "t.map.type": 2, "t.map.required": 1, "t.rowRule": 1, "t.duplicateRows": 1}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
 }

@@ -77,7 +77,6 @@ type inferred struct {
 // inferredColumn is what the values of a column have in common.
 type inferredColumn struct {
 	types   []cell.Type // that all values have, narrowest first
-	nested  bool        // its values are not read
 	nulls   int64
 	values  int64
 	seen    map[string]int
@@ -162,8 +161,6 @@ func (f *inferring) read(t *inferred, e Entry) error {
 		if at[i], ok = where[l]; !ok {
 			at[i] = -1
 			consts[i].SetConstant(hive[l])
-		} else if n, is := r.(interface{ Nested(int) bool }); is && n.Nested(at[i]) {
-			t.cols[i].nested = true
 		}
 	}
 	var s table.Scratch
@@ -174,7 +171,7 @@ func (f *inferring) read(t *inferred, e Entry) error {
 				if at[i] >= 0 {
 					col = &b.Cols[at[i]]
 				}
-				for row := 0; row < b.Rows && !c.nested; row++ {
+				for row := range b.Rows {
 					c.take(col, row)
 				}
 			}
@@ -237,10 +234,6 @@ func (f *inferring) column(t *inferred, label string, c *inferredColumn, hive bo
 	t.object.Columns = append(t.object.Columns, col)
 	what := plural(int(t.rows), "row")
 	f.comments[col] = "guess: of " + what
-	if c.nested {
-		f.comments[col] = "lists or maps: their values are not checked"
-		return
-	}
 	add := func(k *contract.Check, why string) {
 		k.Object, k.Columns, k.Severity = t.object, []string{label}, max(k.Severity, contract.Warning)
 		f.c.Checks = append(f.c.Checks, k)

@@ -305,9 +305,6 @@ func (p *pass) match(of *openFile) error {
 		case ok:
 			of.at[i], fit = at, fit+1
 			delete(where, c.Name)
-			if n, is := of.reader.(interface{ Nested(int) bool }); is && n.Nested(at) {
-				p.nested(c.Name)
-			}
 		case part:
 			var col table.Column
 			col.SetConstant(v)
@@ -329,16 +326,6 @@ func (p *pass) match(of *openFile) error {
 // headless says that the file has no header, so that columns go by their place.
 func (p *pass) headless(labels []string) bool {
 	return p.o.Dialect.NoHeader && len(labels) == len(p.o.Columns)
-}
-
-func (p *pass) nested(name string) {
-	for _, s := range p.o.checks {
-		for _, c := range s.Columns {
-			if c == name {
-				s.broke("the values of %s are lists or maps, which are not read", name)
-			}
-		}
-	}
 }
 
 // labelled checks the labels of a file as fieldsMatch asks.

@@ -6,8 +6,8 @@ import (
 )
 
 // decimal is a number with digits after the point.
-func (c *cursor) decimal(n *big.Int) float64 {
-	f, _ := new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(c.leaf.dec)), nil)).Float64()
+func (l *leafColumn) decimal(n *big.Int) float64 {
+	f, _ := new(big.Rat).SetFrac(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(l.dec)), nil)).Float64()
 	return f
 }
 

@@ -3,16 +3,12 @@ package table
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math/big"
 	"strings"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
-	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -21,7 +17,9 @@ type parquetReader struct {
 	f      *parquet.File
 	labels []string
 	kinds  []Kind
-	leaf   []*leafColumn // by label; nil: not wanted, or nested
+	leaf   []*leafColumn   // by label; nil: not wanted, or nested
+	nested []*nestedColumn // by label; nil: not wanted, or not nested
+	split  int64           // rows of a task, where a row group is done by several
 }
 
 type leafColumn struct {
@@ -40,6 +38,7 @@ const (
 	maxFooter    = 64 << 20
 	maxScale     = 76       // digits after the point of a decimal
 	parquetBatch = 16 << 10 // rows of a batch
+	parquetSplit = 1 << 18  // rows of a task
 )
 
 // guard turns a panic of the Parquet library, which bytes that were changed can bring about, into a finding.
@@ -80,7 +79,7 @@ func openParquet(src Source, o Options) (_ Reader, err error) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	r := &parquetReader{f: f}
+	r := &parquetReader{f: f, split: parquetSplit}
 	if n := len(f.Schema().Columns()); n > maxColumns {
 		return nil, failure(CodeFormat, 0, "the Parquet file has %d columns, more than %d", n, maxColumns)
 	}
@@ -124,24 +123,33 @@ func checkFooter(src Source) error {
 // column takes a column of the schema in; the fields of a group are columns with a dot in their names.
 func (r *parquetReader) column(c *parquet.Column, prefix string, wanted func(string) bool) {
 	name := prefix + c.Name()
-	if !c.Leaf() && !c.Repeated() && c.Type().LogicalType() == nil {
+	if !c.Leaf() && !c.Repeated() && wraps(c) == plainGroup && len(c.Columns()) > 0 {
 		for _, sub := range c.Columns() {
 			r.column(sub, name+".", wanted)
 		}
 		return
 	}
 	r.labels = append(r.labels, name)
+	var l *leafColumn
+	var n *nestedColumn
+	kind := JSON
 	if !c.Leaf() || c.MaxRepetitionLevel() > 0 {
-		r.kinds, r.leaf = append(r.kinds, JSON), append(r.leaf, nil)
-		return
+		n = &nestedColumn{col: c, first: map[*parquet.Column]int{}}
+		n.leavesOf(c, 0)
+	} else {
+		l = newLeaf(c)
+		kind = l.as
 	}
+	if wanted != nil && !wanted(name) {
+		l, n = nil, nil
+	}
+	r.kinds, r.leaf, r.nested = append(r.kinds, kind), append(r.leaf, l), append(r.nested, n)
+}
+
+func newLeaf(c *parquet.Column) *leafColumn {
 	l := &leafColumn{index: c.Index(), maxDef: byte(c.MaxDefinitionLevel()), kind: c.Type().Kind(), scale: 1, dec: -1, signed: true}
 	l.setType(c.Type())
-	r.kinds = append(r.kinds, l.as)
-	if wanted != nil && !wanted(name) {
-		l = nil
-	}
-	r.leaf = append(r.leaf, l)
+	return l
 }
 
 // setType finds out what the values stand for.
@@ -198,71 +206,137 @@ func (r *parquetReader) Kinds() []Kind       { return r.kinds }
 func (r *parquetReader) Problems() []Problem { return labelsOf(r.labels) }
 func (r *parquetReader) Rows() int64         { return r.f.NumRows() }
 
-// Nested says that the values of a column can't be read: a list, a map.
-func (r *parquetReader) Nested(i int) bool { return r.kinds[i] == JSON && r.leaf[i] == nil }
+// Nested says that a column is a list or a map, whose values become JSON.
+func (r *parquetReader) Nested(i int) bool { return r.nested[i] != nil }
 
-// Tasks yields the row groups.
+// Tasks yields the row groups, and of a large one parts, if each column that is read says where its pages are.
 func (r *parquetReader) Tasks(ctx context.Context, yield func(Task) error) error {
 	first := int64(1)
 	for _, g := range r.f.RowGroups() {
-		start := first
-		first += g.NumRows()
-		err := yield(func(ctx context.Context, s *Scratch, emit func(*Batch) error) (err error) {
-			defer guard(&err)
-			return r.group(ctx, g, start, s, emit)
-		})
-		if err != nil {
-			return err
+		rows := g.NumRows()
+		step := rows
+		if rows >= 2*r.split && r.indexed(g) {
+			step = r.split
 		}
+		for from := int64(0); ; from += step {
+			start, to := first+from, min(from+step, rows)
+			err := yield(func(ctx context.Context, s *Scratch, emit func(*Batch) error) (err error) {
+				defer guard(&err)
+				return r.group(ctx, g, from, to, start, s, emit)
+			})
+			if err != nil {
+				return err
+			}
+			if to == rows {
+				break
+			}
+		}
+		first += rows
 	}
 	return nil
 }
 
-// group reads a row group, all wanted columns side by side.
-func (r *parquetReader) group(ctx context.Context, g parquet.RowGroup, first int64, s *Scratch, emit func(*Batch) error) error {
+// indexed says that all columns that are read have an index of their pages, so that a part can be read without what is before it.
+func (r *parquetReader) indexed(g parquet.RowGroup) (ok bool) {
+	var err error
+	defer func() { ok = ok && err == nil }()
+	defer guard(&err)
 	chunks := g.ColumnChunks()
-	curs := make([]*cursor, len(r.leaf))
 	for i, l := range r.leaf {
-		if l == nil {
-			continue
+		if r.nested[i] != nil {
+			return false
 		}
-		if l.index >= len(chunks) {
-			return failure(CodeFormat, first, "a row group has %d columns of %d", len(chunks), len(r.leaf))
+		if l != nil && l.index < len(chunks) {
+			if x, err := chunks[l.index].OffsetIndex(); err != nil || x == nil || x.NumPages() < 2 {
+				return false
+			}
 		}
-		pages := chunks[l.index].Pages()
-		defer pages.Close()
-		curs[i] = &cursor{leaf: l, pages: pages}
+	}
+	return true
+}
+
+// group reads rows from to to of a row group, all wanted columns side by side.
+func (r *parquetReader) group(ctx context.Context, g parquet.RowGroup, from, to, first int64, s *Scratch, emit func(*Batch) error) error {
+	chunks := g.ColumnChunks()
+	pagesOf := func(index int) (parquet.Pages, error) {
+		if index >= len(chunks) {
+			return nil, failure(CodeFormat, first, "a row group has %d columns of %d", len(chunks), len(r.leaf))
+		}
+		pages := chunks[index].Pages()
+		if from == 0 {
+			return pages, nil
+		}
+		return pages, pages.SeekToRow(from)
+	}
+	split := to-from < g.NumRows()
+	curs, nested := make([]*cursor, len(r.leaf)), make([]*nestedCursor, len(r.leaf))
+	defer func() {
+		for i := range curs {
+			curs[i].close()
+			nested[i].close()
+		}
+	}()
+	for i, l := range r.leaf {
+		var err error
+		switch n := r.nested[i]; {
+		case l != nil:
+			curs[i] = &cursor{leaf: l, behind: from, rows: g.NumRows()}
+			if curs[i].pages, err = pagesOf(l.index); err == nil && split {
+				curs[i].index, err = chunks[l.index].OffsetIndex()
+			}
+		case n != nil:
+			nested[i] = &nestedCursor{nestedColumn: n}
+			err = nested[i].open(pagesOf)
+		}
+		if err != nil {
+			return broken(err)
+		}
 	}
 	b := &s.batch
 	if len(b.Cols) != len(r.leaf) {
 		b.Cols = make([]Column, len(r.leaf))
 	}
-	for left := g.NumRows(); left > 0; {
+	for left := to - from; left > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		b.First, b.Nums, b.Problems = first, nil, b.Problems[:0]
 		n, err := rowsAhead(curs, int(min(left, parquetBatch)))
+		if err == nil {
+			n, err = nest(nested, b, n)
+		}
+		if err == nil {
+			err = r.take(b, curs, nested, n)
+		}
 		if err != nil {
 			return atRow(broken(err), first)
-		}
-		b.First, b.Rows, b.Nums, b.Problems = first, n, nil, b.Problems[:0]
-		for i, c := range curs {
-			b.Cols[i] = Column{Kind: r.kinds[i]}
-			if c == nil { // not read
-				b.Cols[i] = Column{Kind: JSON, constant: true}
-				continue
-			}
-			if err := c.take(&b.Cols[i], n); err != nil {
-				return atRow(broken(err), first)
-			}
-			if c.leaf.as == String {
-				checkText(b, i)
-			}
 		}
 		if err := emit(b); err != nil {
 			return err
 		}
 		first, left = first+int64(n), left-int64(n)
+	}
+	return nil
+}
+
+// take fills a batch of n rows.
+func (r *parquetReader) take(b *Batch, curs []*cursor, nested []*nestedCursor, n int) error {
+	b.Rows = n
+	for i, c := range curs {
+		b.Cols[i] = Column{Kind: r.kinds[i]}
+		switch {
+		case nested[i] != nil:
+			nested[i].take(&b.Cols[i])
+		case c == nil: // not read
+			b.Cols[i] = Column{Kind: JSON, constant: true}
+		default:
+			if err := c.take(&b.Cols[i], n); err != nil {
+				return err
+			}
+			if c.leaf.as == String {
+				checkText(b, i)
+			}
+		}
 	}
 	return nil
 }
@@ -291,257 +365,4 @@ func checkText(b *Batch, i int) {
 			b.problem(Problem{Code: CodeEncoding, Row: b.Row(r), Col: i + 1, Note: "the value has bytes that are not UTF-8", Value: strings.ToValidUTF8(cut(v), "\uFFFD")})
 		}
 	}
-}
-
-// cursor reads a column of a row group page by page.
-type cursor struct {
-	leaf  *leafColumn
-	pages parquet.Pages
-	page  parquet.Page
-	data  encoding.Values
-	defs  []byte
-	dict  *encoding.Values
-	row   int // in the page
-	val   int // values so far, nulls not counted
-
-	ints   []int64
-	floats []float64
-	absent []bool
-	start  []uint32
-	end    []uint32
-	codes  []int32
-	text   []byte // of decimals
-	number uint64 // of the dictionary
-}
-
-// dictionaries numbers them.
-var dictionaries atomic.Uint64
-
-func (c *cursor) next() error {
-	if c.page != nil {
-		parquet.Release(c.page)
-		c.page = nil
-	}
-	p, err := c.pages.ReadPage()
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("column %d ends before its row group does", c.leaf.index+1)
-	}
-	if err != nil {
-		return err
-	}
-	c.page, c.row, c.val, c.dict = p, 0, 0, nil
-	c.data, c.defs = p.Data(), p.DefinitionLevels()
-	if d := p.Dictionary(); d != nil {
-		v := d.Page().Data()
-		c.dict = &v
-		if c.number == 0 { // a column of a row group has at most one
-			c.number = dictionaries.Add(1)
-		}
-	}
-	return nil
-}
-
-// take gives the next k rows, all of this page.
-func (c *cursor) take(col *Column, k int) error {
-	c.ints, c.floats, c.absent, c.start, c.end = c.ints[:0], c.floats[:0], c.absent[:0], c.start[:0], c.end[:0]
-	c.text = c.text[:0]
-	there := k
-	var absent []bool
-	if c.leaf.maxDef > 0 {
-		there = 0
-		for _, d := range c.defs[c.row : c.row+k] {
-			c.absent = append(c.absent, d < c.leaf.maxDef)
-			if d == c.leaf.maxDef {
-				there++
-			}
-		}
-		if absent = c.absent; there < k {
-			col.Absent = absent
-		}
-	}
-	lo, hi := c.val, c.val+there
-	c.row, c.val = c.row+k, hi
-	var err error
-	switch c.leaf.kind {
-	case parquet.ByteArray, parquet.FixedLenByteArray:
-		err = c.takeBytes(col, lo, hi, k, absent)
-	case parquet.Float, parquet.Double:
-		err = c.takeFloats(lo, hi, k, absent)
-	default:
-		err = c.takeInts(col, lo, hi, k, absent)
-	}
-	if col.Ints == nil {
-		col.Ints = c.ints
-	}
-	if col.Floats == nil {
-		col.Floats = c.floats
-	}
-	return err
-}
-
-// at gives the positions lo to hi of the values: those of the page, or what its indexes into the dictionary say.
-func (c *cursor) at(lo, hi, size int) (func(i int) int, error) {
-	if c.dict == nil {
-		if hi > size {
-			return nil, errShortPage
-		}
-		return func(i int) int { return lo + i }, nil
-	}
-	idx := c.data.Int32()
-	if hi > len(idx) {
-		return nil, errShortPage
-	}
-	for _, i := range idx[lo:hi] {
-		if i < 0 || int(i) >= size {
-			return nil, errors.New("a value points out of its dictionary")
-		}
-	}
-	return func(i int) int { return int(idx[lo+i]) }, nil
-}
-
-var errShortPage = errors.New("a page has fewer values than it says")
-
-// values are those of the page, or of its dictionary.
-func (c *cursor) values() *encoding.Values {
-	if c.dict != nil {
-		return c.dict
-	}
-	return &c.data
-}
-
-func (c *cursor) takeInts(col *Column, lo, hi, k int, absent []bool) error {
-	v := c.values()
-	switch c.leaf.kind {
-	case parquet.Boolean:
-		bits := v.Boolean()
-		return spread(c, &c.ints, lo, hi, k, len(bits)*8, absent, func(i int) int64 { return int64(bits[i>>3] >> (i & 7) & 1) })
-	case parquet.Int32:
-		list := v.Int32()
-		if c.leaf.as == Decimal {
-			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) *big.Int { return big.NewInt(int64(list[i])) })
-		}
-		if c.leaf.dec >= 0 {
-			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.decimal(big.NewInt(int64(list[i]))) })
-		}
-		if c.leaf.signed {
-			return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return int64(list[i]) * c.leaf.scale })
-		}
-		return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return int64(uint32(list[i])) })
-	case parquet.Int64:
-		list := v.Int64()
-		if c.leaf.as == Decimal {
-			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) *big.Int { return big.NewInt(list[i]) })
-		}
-		if c.leaf.dec >= 0 {
-			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.decimal(big.NewInt(list[i])) })
-		}
-		if c.leaf.scale == 1 {
-			return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return list[i] })
-		}
-		return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return list[i] * c.leaf.scale })
-	}
-	list := v.Int96()
-	return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 {
-		const julian = 2440588 // day of 1970-01-01
-		x := list[i]
-		return (int64(x[2])-julian)*86400_000_000_000 + int64(uint64(x[1])<<32|uint64(x[0]))
-	})
-}
-
-func (c *cursor) takeFloats(lo, hi, k int, absent []bool) error {
-	v := c.values()
-	if c.leaf.kind == parquet.Float {
-		list := v.Float()
-		return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return float64(list[i]) })
-	}
-	list := v.Double()
-	return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return list[i] })
-}
-
-// spread appends k values, with zeros where there is none.
-func spread[T int64 | float64](c *cursor, dst *[]T, lo, hi, k, size int, absent []bool, get func(int) T) error {
-	at, err := c.at(lo, hi, size)
-	if err != nil {
-		return err
-	}
-	out := *dst
-	if hi-lo == k {
-		for i := range k {
-			out = append(out, get(at(i)))
-		}
-		*dst = out
-		return nil
-	}
-	n := 0
-	for i := range k {
-		if absent[i] {
-			out = append(out, 0)
-			continue
-		}
-		out = append(out, get(at(n)))
-		n++
-	}
-	*dst = out
-	return nil
-}
-
-func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
-	v := c.values()
-	var data []byte
-	var offs []uint32
-	width, size := 0, 0
-	if c.leaf.kind == parquet.ByteArray {
-		data, offs = v.ByteArray()
-		size = max(len(offs)-1, 0)
-	} else if data, width = v.FixedLenByteArray(); width > 0 {
-		size = len(data) / width
-	}
-	at, err := c.at(lo, hi, size)
-	if err != nil {
-		return err
-	}
-	c.codes = c.codes[:0]
-	for i, n := 0, 0; i < k; i++ {
-		if absent != nil && absent[i] {
-			c.empty()
-			c.codes = append(c.codes, 0)
-			continue
-		}
-		p := at(n)
-		c.codes = append(c.codes, int32(p))
-		n++
-		s, e := uint32(p*width), uint32((p+1)*width)
-		if width == 0 {
-			s, e = offs[p], offs[p+1]
-		}
-		if s > e || int(e) > len(data) {
-			return errShortPage
-		}
-		if c.leaf.as == Decimal {
-			c.addDecimal(signed(data[s:e]))
-			continue
-		}
-		if c.leaf.dec >= 0 {
-			c.floats = append(c.floats, c.decimal(signed(data[s:e])))
-			continue
-		}
-		c.start, c.end = append(c.start, s), append(c.end, e)
-	}
-	if c.leaf.as == Decimal {
-		col.buf, col.start, col.end, col.stride, col.at = c.text, c.start, c.end, 1, 0
-	} else if c.leaf.dec < 0 {
-		col.buf, col.start, col.end, col.stride, col.at = data, c.start, c.end, 1, 0
-		if c.dict != nil {
-			col.Dict, col.Codes, col.Size = c.number, c.codes, size
-		}
-	}
-	return nil
-}
-
-func (c *cursor) empty() {
-	if c.leaf.dec >= 0 && c.leaf.as != Decimal {
-		c.floats = append(c.floats, 0)
-		return
-	}
-	c.start, c.end = append(c.start, 0), append(c.end, 0)
 }

@@ -60,12 +60,12 @@ func TestParquet(t *testing.T) {
 	}
 	// The columns stand in the order of the schema.
 	want := `["id" "name" "state" "price" "ok" "day" "at" "small" "sum" "sub.x" "tags"]
-1 -1 null "open" null 1 0 0 2147483648 0.25 0 ""
-2 0 "n" "paid" 0.5 0 1 1000 2147483649 1.25 -1 ""
-3 1 "nn" "open" 1 1 2 2000 2147483650 2.25 -2 ""
+1 -1 null "open" null 1 0 0 2147483648 0.25 0 "[\"a\",\"b\"]"
+2 0 "n" "paid" 0.5 0 1 1000 2147483649 1.25 -1 "[\"a\",\"b\"]"
+3 1 "nn" "open" 1 1 2 2000 2147483650 2.25 -2 "[\"a\",\"b\"]"
 rows 3
 `
-	// A column that is nested has no values.
+	// A column that is nested is JSON.
 	got = strings.ReplaceAll(got, "\r", "")
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
