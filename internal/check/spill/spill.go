@@ -144,6 +144,9 @@ func New(bytes int64, temp func() (Temp, error)) *Sorter {
 	return &Sorter{max: int(max(bytes/Size, 1024)), open: temp}
 }
 
+// growFrom is how many records there are when room for all is made at once: memory that is not touched costs nothing, and growing by steps copies.
+const growFrom = 1 << 16
+
 // Add takes records.
 func (s *Sorter) Add(recs []Record) error {
 	s.mu.Lock()
@@ -153,6 +156,9 @@ func (s *Sorter) Add(recs []Record) error {
 	}
 	for len(recs) > 0 {
 		n := min(len(recs), s.max-len(s.recs))
+		if cap(s.recs) < s.max && len(s.recs)+n > growFrom {
+			s.recs = slices.Grow(s.recs, s.max-len(s.recs))
+		}
 		s.recs = append(s.recs, recs[:n]...)
 		if recs = recs[n:]; len(s.recs) < s.max {
 			continue
