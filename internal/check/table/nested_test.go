@@ -271,8 +271,11 @@ func TestParquetSplitBroken(t *testing.T) {
 		end = max(end, c.MetaData.DataPageOffset+c.MetaData.TotalCompressedSize-1)
 	}
 	footer := int64(len(file)) - 8 - int64(binary.LittleEndian.Uint32([]byte(file[len(file)-8:])))
-	found := 0
-	for at := end; at < footer; at++ {
+	found, step := 0, int64(1)
+	if testing.Short() {
+		step = 5
+	}
+	for at := end; at < footer; at += step {
 		b := []byte(file)
 		b[at] ^= 1 << (at % 7)
 		ids, wrong, _, err := readSplit(string(b), 300)
@@ -282,7 +285,7 @@ func TestParquetSplitBroken(t *testing.T) {
 			t.Fatalf("byte %d: %d rows, %d wrong", at, len(ids), wrong)
 		}
 	}
-	if found < 100 {
+	if found < int(100/step) {
 		t.Errorf("only %d findings in %d bytes", found, footer-end)
 	}
 }
