@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -246,6 +247,64 @@ func TestCheckBrokenCache(t *testing.T) {
 	spoil()
 	if res, err := s.checked(repo, nil); err != nil || counts(res).Passed != len(res.Results[0].Checks) {
 		t.Errorf("%v, %+v", err, res)
+	}
+}
+
+// TestCheckForeignKeys: a key refers to another object of the contract, and to another dataset in the version that goes with it.
+func TestCheckForeignKeys(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	repo := s.path("top", "repo")
+	s.repo(repo)
+	contractOf := func(text string) {
+		must(t, os.WriteFile(filepath.Join(repo, "shop", "orders.contract.yaml"), []byte(checkHead+text), 0o666))
+	}
+	tree{"o.csv": "fid,customer\n1,7\n2,08\n3,\n", "c.csv": "fid\n7\n8\n"}.write(t, filepath.Join(repo, "shop", "orders"))
+	tree{"all.csv": "fid\n7\n8\n"}.write(t, filepath.Join(repo, "people"))
+	object := `
+  - name: orders
+    physicalName: o.csv
+    properties: [{name: id, logicalType: integer}, {name: customer, logicalType: integer`
+	contractOf(object + `, relationships: [{to: customers.id}]}]
+    quality: [{type: custom, engine: tarn, implementation: {check: foreignKey, columns: [customer], to: "*.csv#id", dataset: ../people}}]
+  - name: customers
+    physicalName: c.csv
+    properties: [{name: id, logicalType: integer}]
+`)
+	s.do(repo, add("shop/orders"))
+	s.do(repo, add("people"))
+	s.commit(repo, "one")
+	keys := func(targets ...string) (counts []int64) {
+		t.Helper()
+		res, err := s.checked(repo, nil, targets...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range res.Results[0].Checks {
+			switch {
+			case c.Status == report.Errored || c.Status == report.Skipped:
+				t.Errorf("%s: %s", c.Key, c.Note)
+			case c.Kind == "foreignKey":
+				counts = append(counts, c.Count)
+			}
+		}
+		return counts
+	}
+	if got := keys(); !slices.Equal(got, []int64{0, 0}) {
+		t.Errorf("all keys are there: %v", got)
+	}
+	tree{"all.csv": "fid\n7\n"}.write(t, filepath.Join(repo, "people"))
+	s.do(repo, add("people"))
+	if got := keys(); !slices.Equal(got, []int64{1, 0}) {
+		t.Errorf("one is gone from the other dataset: %v", got)
+	}
+	tree{"o.csv": "fid,customer\n1,7\n2,08\n3,\n", "c.csv": "fid\n7\n"}.write(t, filepath.Join(repo, "shop", "orders"))
+	s.do(repo, add("shop/orders"))
+	if got := keys("shop/orders"); !slices.Equal(got, []int64{1, 1}) {
+		t.Errorf("and from the other object: %v", got)
+	}
+	if got := keys("HEAD:shop/orders"); !slices.Equal(got, []int64{0, 0}) {
+		t.Errorf("in the old version it is there: %v", got)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 )
@@ -93,6 +94,19 @@ func whole(t testing.TB) map[string][]byte {
 		"a.jpg": made(t, func(w io.Writer) error { return jpeg.Encode(w, img, nil) }),
 		"a.gif": made(t, func(w io.Writer) error {
 			return gif.EncodeAll(w, &gif.GIF{Image: []*image.Paletted{img, img}, Delay: []int{1, 1}})
+		}),
+		"a.parquet": made(t, func(w io.Writer) error {
+			type row struct {
+				ID   int64    `parquet:"id"`
+				Tags []string `parquet:"tags,list"`
+			}
+			x := parquet.NewGenericWriter[row](w)
+			for i := range 50 {
+				if _, err := x.Write([]row{{int64(i), []string{"a", "b"}}}); err != nil {
+					return err
+				}
+			}
+			return x.Close()
 		}),
 		"a.bmp":         made(t, func(w io.Writer) error { return bmp.Encode(w, img) }),
 		"a.tiff":        made(t, func(w io.Writer) error { return tiff.Encode(w, img, nil) }),
