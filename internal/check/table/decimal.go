@@ -29,22 +29,28 @@ func (c *cursor) takeDecimals(col *Column, lo, hi, k, size int, absent []bool, g
 	return nil
 }
 
-// addDecimal writes a number out: all digits in front of the point, and behind it those up to the last one that is not 0.
+// addDecimal writes a number out.
 func (c *cursor) addDecimal(n *big.Int) {
 	start := len(c.text)
+	c.text = appendDecimal(c.text, n, c.leaf.dec)
+	c.start, c.end = append(c.start, uint32(start)), append(c.end, uint32(len(c.text)))
+}
+
+// appendDecimal writes out all digits in front of the point, and behind it those up to the last one that is not 0.
+func appendDecimal(b []byte, n *big.Int, dec int) []byte {
 	if n.Sign() < 0 {
-		c.text = append(c.text, '-')
+		b = append(b, '-')
 	}
 	digits := new(big.Int).Abs(n).String()
-	if short := c.leaf.dec + 1 - len(digits); short > 0 {
+	if short := dec + 1 - len(digits); short > 0 {
 		digits = strings.Repeat("0", short) + digits
 	}
-	point := len(digits) - c.leaf.dec
-	c.text = append(c.text, digits[:point]...)
+	point := len(digits) - dec
+	b = append(b, digits[:point]...)
 	if rest := strings.TrimRight(digits[point:], "0"); rest != "" {
-		c.text = append(append(c.text, '.'), rest...)
+		b = append(append(b, '.'), rest...)
 	}
-	c.start, c.end = append(c.start, uint32(start)), append(c.end, uint32(len(c.text)))
+	return b
 }
 
 // signed reads a number in two's complement, big-endian.

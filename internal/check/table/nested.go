@@ -295,9 +295,9 @@ func (c *nestedCursor) leaf(l *leafColumn, v *parquet.Value) {
 	}
 	switch {
 	case l.dec >= 0 && (l.kind == parquet.Int32 || l.kind == parquet.Int64):
-		c.float(l.decimal(big.NewInt(n)))
+		c.text = appendDecimal(c.text, big.NewInt(n), l.dec)
 	case l.dec >= 0:
-		c.float(l.decimal(signed(v.ByteArray())))
+		c.text = appendDecimal(c.text, signed(v.ByteArray()), l.dec)
 	case l.as == Bool:
 		c.text = strconv.AppendBool(c.text, v.Boolean())
 	case l.as == Int && l.kind == parquet.Int64 && !l.signed:

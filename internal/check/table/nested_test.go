@@ -161,6 +161,23 @@ func TestNestedNull(t *testing.T) {
 	}
 }
 
+// TestNestedDecimals: decimals in a list keep all their digits.
+func TestNestedDecimals(t *testing.T) {
+	schema := parquet.NewSchema("x", parquet.Group{"l": parquet.List(parquet.Decimal(2, 18, parquet.Int64Type))})
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[any](&b, schema)
+	row := parquet.Row{parquet.ValueOf(int64(-5)).Level(0, 1, 0), parquet.ValueOf(int64(123456789012345678)).Level(1, 1, 0), parquet.ValueOf(int64(1200)).Level(1, 1, 0)}
+	if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read("x.parquet", b.String(), Options{}); err != nil || !strings.Contains(got, `"[-0.05,1234567890123456.78,12]"`) {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 // TestNestedBroken flips bytes: there is a finding or a table, never a panic or a hang.
 func TestNestedBroken(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
