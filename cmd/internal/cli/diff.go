@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,7 +65,7 @@ type entryView struct {
 func (a *app) diffCommand() *cobra.Command {
 	var o dataset.DiffOptions
 	var rows rowsOptions
-	var stat, nameOnly, nameStatus, code bool
+	var stat, nameOnly, nameStatus, null, code bool
 	var cmd *cobra.Command
 	cmd = verb{
 		use: "diff [REV [REV]] [--] [PATH…]", group: "data",
@@ -89,6 +90,9 @@ arguments are two files. docs/rows.md has more.`,
 		if err := rows.prepare(cmd); err != nil {
 			return err
 		}
+		if null && !nameOnly && !nameStatus {
+			return fmt.Errorf("%w: -z is for --name-only and --name-status", dataset.ErrUsage)
+		}
 		if rows.on {
 			rows.stat, rows.code = stat, code
 			return a.diffRows(ctx, o, &rows)
@@ -100,7 +104,7 @@ arguments are two files. docs/rows.md has more.`,
 		out := a.stream("diff", "changes")
 		if !stat {
 			o.Each = func(c dataset.DiffChange) error {
-				return out.row(diffView(&c), func(p *printer) { p.change(&c, nameOnly, nameStatus) })
+				return out.row(diffView(&c), func(p *printer) { p.change(&c, nameOnly, nameStatus, null) })
 			}
 		}
 		res, err := r.Diff(ctx, o)
@@ -122,6 +126,7 @@ arguments are two files. docs/rows.md has more.`,
 	f.BoolVar(&stat, "stat", false, "totals of each dataset, no paths")
 	f.BoolVar(&nameOnly, "name-only", false, "paths only")
 	f.BoolVar(&nameStatus, "name-status", false, "a letter and the path: A, D, M, T, R")
+	f.BoolVarP(&null, "null", "z", false, "with these two: NUL after each path, and no quoting")
 	f.BoolVar(&code, "exit-code", false, "exit with 1 if anything differs")
 	f.IntVar(&o.RenameLimit, "rename-limit", dataset.DefaultRenameLimit, "no renames if more than `N` changes")
 	rows.flags(cmd)
@@ -158,9 +163,19 @@ func viewEntry(e *index.Entry) *entryView {
 }
 
 // change prints one change.
-func (p *printer) change(c *dataset.DiffChange, nameOnly, nameStatus bool) {
+func (p *printer) change(c *dataset.DiffChange, nameOnly, nameStatus, null bool) {
 	kind, name := c.Kind(), p.path(c.Name())
 	from := ""
+	if null {
+		if nameStatus {
+			p.f("%s\x00", kind.Letter())
+		}
+		if nameStatus && kind == dataset.ChangeRenamed {
+			p.f("%s\x00", p.rawPath(c.FromName()))
+		}
+		p.f("%s\x00", p.rawPath(c.Name()))
+		return
+	}
 	if kind == dataset.ChangeRenamed {
 		from = p.path(c.FromName())
 	}

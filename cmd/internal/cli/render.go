@@ -131,12 +131,15 @@ func (p *printer) f(format string, args ...any) {
 func (p *printer) paint(color, s string) string { return p.app.paint(p.app.OutTTY, color, s) }
 
 // path is a path of the repository as the user would type it.
-func (p *printer) path(name string) string {
+func (p *printer) path(name string) string { return index.Quote(p.rawPath(name)) }
+
+// rawPath is path byte for byte.
+func (p *printer) rawPath(name string) string {
 	s := p.app.rel(name)
 	if strings.HasSuffix(name, "/") && !strings.HasSuffix(s, "/") {
 		s += "/"
 	}
-	return index.Quote(s)
+	return s
 }
 
 const (
