@@ -120,8 +120,9 @@ type looking struct {
 	s        *survey
 	out      DatasetStatus
 	problems []Problem
-	next     *scan.IndexWriter
-	fresh    bool // a file was read: the index can be better
+	next     *scan.IndexWriter // a better index; nil as long as the records so far are as in the present one
+	carried  int               // records so far, while next is nil
+	stuck    bool              // there can be no next
 	whole    bool
 
 	src   index.Source                      // of pages
@@ -217,7 +218,6 @@ func (l *looking) againstWorkspace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.refresh()
 	l.whole = l.s.restWhole() && len(gaps.gaps) == 0
 	l.r.report.Phase(l.verb+" "+l.t.String(), l.out.Files, -1)
 	work := func(ctx context.Context, it *item) {
@@ -236,14 +236,46 @@ func (l *looking) againstWorkspace(ctx context.Context) error {
 	return l.keep(err)
 }
 
-// refresh opens a new index if this one may be written: a file that had to be read need not be read next time.
-func (l *looking) refresh() {
+// refresh begins a new index, if one may be written, with the records up to here: a file that had to be read need not be read next time.
+func (l *looking) refresh() error {
+	if l.next != nil || l.stuck {
+		return nil
+	}
+	l.stuck = true
 	if l.r.disk.MkdirAll(filepath.Dir(l.nextPath()), 0o777) != nil {
-		return
+		return nil
 	}
-	if w, err := scan.NewWriter(l.r.disk, l.nextPath(), l.t.Dataset); err == nil {
-		l.next = w
+	w, err := scan.NewWriter(l.r.disk, l.nextPath(), l.t.Dataset)
+	if err != nil {
+		return nil
 	}
+	l.next, l.stuck = w, false
+	for r := range l.s.records() {
+		if l.carried--; l.carried < 0 {
+			break
+		}
+		if err := w.Add(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carry takes a record over as it is.
+func (l *looking) carry(r *scan.Record) error {
+	if l.next == nil {
+		l.carried++
+		return nil
+	}
+	return l.next.Add(*r)
+}
+
+// renew puts a record in the place of the one there was.
+func (l *looking) renew(r scan.Record) error {
+	if err := l.refresh(); err != nil || l.next == nil {
+		return err
+	}
+	return l.next.Add(r)
 }
 
 func (l *looking) nextPath() string {
@@ -297,30 +329,24 @@ func (l *looking) lacks(e *index.Entry) bool {
 // record carries the index over, with what was read in this run. Paths that never were here get none. Where the workspace has what the manifest says, that is
 // the base from now on, as after a checkout: Git may have brought both.
 func (l *looking) record(it *item) error {
-	if l.next == nil {
-		return nil
-	}
 	if it.m != nil && it.r == nil {
 		l.whole = false
 	}
 	known := l.s.inside(it) && it.err == nil
 	switch {
 	case known && it.w == nil && it.m == nil:
-		l.fresh = true
-		return nil
+		return l.refresh() // without it
 	case it.entry == nil || it.r == nil && !same(it.entry, it.m):
 		if it.r != nil {
-			return l.next.Add(*it.r)
+			return l.carry(it.r)
 		}
 		return nil
 	case known && same(it.entry, it.m) && !same(it.base(), it.m):
-		l.fresh = true
-		return l.next.Add(it.record(it.m))
+		return l.renew(it.record(it.m))
 	case !it.fresh:
-		return l.next.Add(*it.r)
+		return l.carry(it.r)
 	}
-	l.fresh = true
-	return l.next.Add(it.record(it.base()))
+	return l.renew(it.record(it.base()))
 }
 
 // keep puts the better index in place, unless another process has the dataset.
@@ -328,7 +354,7 @@ func (l *looking) keep(err error) error {
 	if l.next == nil {
 		return err
 	}
-	if err != nil || !l.fresh {
+	if err != nil {
 		l.next.Abort()
 		return err
 	}
