@@ -33,6 +33,7 @@ var edges = map[string][]string{
 	"index":                    {"store/digest"},
 	"index/scan":               {"index", "store/digest", "internal/durable"},
 	"index/vcs":                {},
+	"internal/drift":           {},
 	"internal/check/cell":      {},
 	"internal/check/spill":     {},
 	"internal/check/report":    {},
