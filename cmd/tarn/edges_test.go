@@ -41,6 +41,7 @@ var edges = map[string][]string{
 	"internal/check/decode":    {"internal/check/table"},
 	"internal/check/rows":      {"internal/check/cell", "internal/check/table", "internal/check/spill"},
 	"internal/check/contract":  {"internal/check/cell"},
+	"internal/profile":         {"internal/check/cell", "internal/check/table", "internal/drift", "store/digest"},
 	"internal/check":           {"internal/check/cell", "internal/check/contract", "internal/check/table", "internal/check/spill", "internal/check/decode", "internal/check/report"},
 	"cmd/internal/cli":         {"internal/dataset", "internal/config", "index", "store/chunk", "internal/check/report", "internal/check/rows"},
 	"internal/dataset":         {"index", "index/scan", "index/vcs", "internal/config", "internal/durable", "store/digest", "store/pack", "store/cache", "store/remote", "store/transfer", "store/blob", "store/blob/fs", "store/blob/http", "store/blob/s3", "store/blob/s3/credentials", "store/blob/wrap", "internal/check", "internal/check/contract", "internal/check/report", "internal/check/rows", "internal/check/spill"},
