@@ -3,10 +3,12 @@ package profile
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -19,14 +21,43 @@ import (
 // Options say how a file is read. They are part of what a profile is of.
 type Options struct {
 	Table   table.Options
-	Nulls   Nulls // texts that stand for no value, beside the empty one
-	Workers int   // 0: one a processor; the result does not depend on it
+	Nulls   Nulls    // texts that stand for no value, beside the empty one
+	Texts   []string // columns whose text is no number and no time, whatever it looks like
+	Workers int      // 0: one a processor; the result does not depend on it
 }
 
-// Build profiles a file. What is wrong with the file is in Profile.Problem, and the rows up to there count; the error is of the machine.
+// Digest tells options apart. What a file's name says of its format is one.
+func (o *Options) Digest(name string) digest.Digest {
+	format, compression := table.FormatOf(name)
+	if o.Table.Format != "" {
+		format = o.Table.Format
+	}
+	b, err := json.Marshal(struct {
+		Format, Compression string
+		Dialect             table.Dialect
+		Nulls               Nulls
+		Texts               []string
+	}{format, compression, o.Table.Dialect, o.Nulls, o.Texts})
+	if err != nil {
+		panic(err) // there is nothing in it that could fail
+	}
+	return digest.Sum(b)
+}
+
+// asText says by column which are not to be read as numbers.
+func (o *Options) asText(labels []string) []bool {
+	t := make([]bool, len(labels))
+	for i, l := range labels {
+		t[i] = slices.Contains(o.Texts, l)
+	}
+	return t
+}
+
+// Build profiles a file. What is wrong with the file is in Profile.Problem, and the rows that could be read count; the error is of the machine.
 func Build(ctx context.Context, name string, src table.Source, d digest.Digest, o Options) (*Profile, error) {
 	p := &Profile{Files: 1}
 	seed := binary.LittleEndian.Uint64(d[:8])
+	var asText []bool
 	fresh := func(task int) []*Column {
 		cols := make([]*Column, len(p.Columns))
 		for i := range cols {
@@ -36,6 +67,7 @@ func Build(ctx context.Context, name string, src table.Source, d digest.Digest, 
 	}
 	s := scanning[[]*Column]{
 		begin: func(labels []string) {
+			asText = o.asText(labels)
 			for i, l := range unique(labels) {
 				p.Columns = append(p.Columns, newColumn(l, seed, -1, i))
 			}
@@ -43,6 +75,7 @@ func Build(ctx context.Context, name string, src table.Source, d digest.Digest, 
 		fresh: fresh,
 		batch: func(cols []*Column, x *extractor, b *table.Batch) {
 			for i, c := range cols {
+				x.asText = asText[i]
 				c.add(x, &b.Cols[i], b.Rows)
 			}
 		},
@@ -117,8 +150,10 @@ func (v *Values) Of(k Kind) drift.Sample {
 // Collect reads all values of some columns of a file into memory, behind those that are in vs.
 func Collect(ctx context.Context, name string, src table.Source, o Options, vs map[string]*Values) error {
 	var at []*Values
+	var asText []bool
 	s := scanning[[]*Values]{
 		begin: func(labels []string) {
+			asText = o.asText(labels)
 			for _, l := range unique(labels) {
 				at = append(at, vs[l])
 			}
@@ -132,6 +167,7 @@ func Collect(ctx context.Context, name string, src table.Source, o Options, vs m
 				if mine[i] == nil {
 					mine[i] = &Values{}
 				}
+				x.asText = asText[i]
 				mine[i].add(x, &b.Cols[i], b.Rows)
 			}
 		},
@@ -215,7 +251,7 @@ func (s *scanning[T]) run(ctx context.Context, name string, src table.Source, o 
 			x, scratch := &extractor{nulls: o.Nulls}, &table.Scratch{}
 			for j := range jobs {
 				found := scanned[T]{found: s.fresh(j.n)}
-				if err := s.note(j.n, s.do(ctx, j.task, scratch, x, &found)); err != nil {
+				if err := s.note(j.n, s.do(ctx, j.n, j.task, scratch, x, &found)); err != nil {
 					return err
 				}
 				s.finished(j.n, found, slots)
@@ -247,13 +283,18 @@ func (s *scanning[T]) open(ctx context.Context, name string, src table.Source, o
 	return r.Tasks(ctx, yield)
 }
 
-func (s *scanning[T]) do(ctx context.Context, t table.Task, scratch *table.Scratch, x *extractor, found *scanned[T]) (err error) {
+func (s *scanning[T]) do(ctx context.Context, n int, t table.Task, scratch *table.Scratch, x *extractor, found *scanned[T]) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			err = fmt.Errorf("panic: %v", x)
 		}
 	}()
 	return t(ctx, scratch, func(b *table.Batch) error {
+		for i := range b.Problems {
+			if b.Problems[i].Code == table.CodeFormat { // a row that is none
+				_ = s.note(n, &table.Error{Problem: b.Problems[i]})
+			}
+		}
 		if b.Rows > 0 {
 			found.rows += int64(b.Rows)
 			s.batch(found.found, x, b)
@@ -270,7 +311,9 @@ func (s *scanning[T]) note(n int, err error) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.problems[n] = bad.Error()
+	if s.problems[n] == "" {
+		s.problems[n] = bad.Error()
+	}
 	return nil
 }
 

@@ -145,7 +145,7 @@ func (c *Column) merge(o *Column) {
 type Profile struct {
 	Files   int64
 	Rows    int64
-	Problem string // why the file could not be read to its end; of several, the first
+	Problem string // why the file could not be read whole; of several, the first
 	Columns []*Column
 }
 

@@ -16,6 +16,7 @@ type Nulls []string
 // extractor takes the values of a batch apart. It belongs to one goroutine.
 type extractor struct {
 	nulls   Nulls
+	asText  bool // of the column: numbers and times in text stay text
 	numbers []float64
 	times   []float64
 	texts   texts
@@ -119,7 +120,7 @@ func (x *extractor) text(v []byte) {
 		x.absent++
 		return
 	}
-	if c := v[0]; c > '9' && c != 'n' && c != 'N' && c != 'i' && c != 'I' { // most texts
+	if c := v[0]; x.asText || c > '9' && c != 'n' && c != 'N' && c != 'i' && c != 'I' { // most texts
 		x.texts.add(v, hashText(v))
 		return
 	}

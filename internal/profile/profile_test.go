@@ -64,6 +64,13 @@ func TestBuild(t *testing.T) {
 	if p := build(t, "a,a,\n1,2,3\n", Options{Nulls: Nulls{"2"}}); p.Columns[1].Name != "a#2" || p.Columns[2].Name != "#3" || p.Columns[1].Nulls != 1 {
 		t.Errorf("%+v", p.Columns[1])
 	}
+	if p := build(t, "zip,n\n01234,1\n1234,2\n", Options{Texts: []string{"zip"}}); p.Columns[0].Kind() != Text || p.Columns[0].Top.Len() != 2 || p.Columns[1].Kind() != Number {
+		t.Errorf("%+v", p.Columns[0])
+	}
+	a, b := Options{}, Options{Workers: 3}
+	if a.Digest("x.csv") != b.Digest("y/z.CSV") || a.Digest("x.csv") == a.Digest("x.tsv") {
+		t.Error("digests of options")
+	}
 	if p := build(t, "", Options{}); !strings.Contains(p.Problem, "empty") || len(p.Columns) != 0 {
 		t.Errorf("%+v", p)
 	}
