@@ -44,7 +44,7 @@ var edges = map[string][]string{
 	"internal/profile":         {"internal/check/cell", "internal/check/table", "internal/drift", "store/digest"},
 	"internal/check":           {"internal/check/cell", "internal/check/contract", "internal/check/table", "internal/check/spill", "internal/check/decode", "internal/check/report"},
 	"internal/profile/compare": {"internal/profile", "internal/drift", "internal/check/report"},
-	"cmd/internal/cli":         {"internal/dataset", "internal/config", "index", "store/chunk", "internal/check/report", "internal/check/rows", "internal/profile", "internal/drift"},
+	"cmd/internal/cli":         {"internal/dataset", "internal/config", "index", "store/chunk", "internal/check/report", "internal/check/rows", "internal/profile", "internal/profile/compare", "internal/drift"},
 	"internal/dataset":         {"index", "index/scan", "index/vcs", "internal/config", "internal/durable", "store/digest", "store/pack", "store/cache", "store/remote", "store/transfer", "store/blob", "store/blob/fs", "store/blob/http", "store/blob/s3", "store/blob/s3/credentials", "store/blob/wrap", "internal/check", "internal/check/contract", "internal/check/report", "internal/check/rows", "internal/check/spill", "internal/check/table", "internal/check/cell", "internal/drift", "internal/profile", "internal/profile/compare"},
 	"cmd/tarn":                 {"cmd/internal/cli"},
 	"bench":                    {"store/chunk", "store/digest", "store/pack", "store/blob/s3/s3test"},

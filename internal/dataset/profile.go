@@ -87,6 +87,7 @@ type profileSide struct {
 	subject  string
 	dataset  string // "" on the disk
 	src      check.Source
+	version  *versionSource // src, or nil on the disk
 	contract *contract.Contract
 	single   bool
 	repo     *Repo // keeps profiles; nil: nobody does
@@ -101,7 +102,14 @@ func (r *Repo) profileSides(ctx context.Context, o ProfileOptions) (sides []*pro
 	}
 	for _, arg := range args {
 		rev, p := splitRev(arg)
-		more, err := r.versionSides(ctx, rev, p, o.Contract, o.Remote)
+		var paths []string
+		if p != "" {
+			paths = []string{p}
+		}
+		more, err := r.versionSides(ctx, rev, paths, o.Remote)
+		if err == nil {
+			err = r.sideContracts(ctx, rev, more, o.Contract)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -116,12 +124,9 @@ func (r *Repo) profileSides(ctx context.Context, o ProfileOptions) (sides []*pro
 	return sides, nil
 }
 
-// versionSides are the datasets below a path in a revision; rev is empty for the manifests of the work tree, and the path for all.
-func (r *Repo) versionSides(ctx context.Context, rev, p, contractFile, remote string) (sides []*profileSide, err error) {
-	s := Selection{}
-	if p != "" {
-		s.Paths = []string{p}
-	}
+// versionSides are the datasets below paths in a revision; rev is empty for the manifests of the work tree, and no paths are all.
+func (r *Repo) versionSides(ctx context.Context, rev string, paths []string, remote string) (sides []*profileSide, err error) {
+	s := Selection{Paths: paths}
 	if rev != "" {
 		s.Revs = []string{rev}
 	}
@@ -133,19 +138,27 @@ func (r *Repo) versionSides(ctx context.Context, rev, p, contractFile, remote st
 		return nil, problems[0].Err
 	}
 	for _, w := range ws {
-		c, err := r.findContract(ctx, rev, w, contractFile)
-		if err != nil && (contractFile != "" || !errors.Is(err, ErrNoContract)) {
-			return nil, err
-		}
-		side := &profileSide{subject: w.String(), dataset: w.String(), contract: c, single: w.Form == index.FormFile, repo: r}
+		side := &profileSide{subject: w.String(), dataset: w.String(), single: w.Form == index.FormFile, repo: r}
 		if rev != "" {
 			side.subject = rev + ":" + side.subject
 		}
 		src := &versionSource{r: r, w: w, remote: remote, problems: &side.lost}
-		side.src, side.close = src, src.close
+		side.src, side.version, side.close = src, src, src.close
 		sides = append(sides, side)
 	}
 	return sides, nil
+}
+
+// sideContracts reads the contracts of sides, where there are any.
+func (r *Repo) sideContracts(ctx context.Context, rev string, sides []*profileSide, named string) error {
+	for _, s := range sides {
+		c, err := r.findContract(ctx, rev, s.version.w, named)
+		if err != nil && (named != "" || !errors.Is(err, ErrNoContract)) {
+			return err
+		}
+		s.contract = c
+	}
+	return nil
 }
 
 func diskSide(dir, p, contractFile string, r *Repo) (*profileSide, error) {

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"math"
+	"time"
 
 	"tarn/internal/check/table"
 )
@@ -179,4 +180,13 @@ func (p *Profile) Merge(o *Profile) {
 		}
 		mine.merge(c)
 	}
+}
+
+// Instant writes seconds since 1970 as a date, or as a time in UTC.
+func Instant(s float64) string {
+	t := time.UnixMilli(int64(math.Round(s * 1000))).UTC()
+	if h, m, sec := t.Clock(); h+m+sec == 0 && t.Nanosecond() == 0 {
+		return t.Format("2006-01-02")
+	}
+	return t.Format("2006-01-02T15:04:05.999Z")
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"tarn/internal/check/report"
@@ -124,18 +123,9 @@ func valueOf(kind profile.Kind, f float64) any {
 	case math.IsInf(f, -1):
 		return "-INF"
 	case kind == profile.Time:
-		return instant(f)
+		return profile.Instant(f)
 	}
 	return f
-}
-
-// instant writes seconds since 1970.
-func instant(s float64) string {
-	t := time.UnixMilli(int64(math.Round(s * 1000))).UTC()
-	if h, m, sec := t.Clock(); h+m+sec == 0 && t.Nanosecond() == 0 {
-		return t.Format("2006-01-02")
-	}
-	return t.Format("2006-01-02T15:04:05.999Z")
 }
 
 // Rows are the columns, with what they are of.
@@ -269,7 +259,7 @@ func portion(n, of int64) string {
 	switch {
 	case x < .1:
 		return "<0.1 %"
-	case x < 10:
+	case x < 9.95:
 		return fmt.Sprintf("%.1f %%", x)
 	}
 	return fmt.Sprintf("%.0f %%", x)
@@ -278,7 +268,7 @@ func portion(n, of int64) string {
 // figure is a number of 6 digits, or a time.
 func figure(kind profile.Kind, f float64) string {
 	if kind == profile.Time {
-		t := instant(f)
+		t := profile.Instant(f)
 		if at := strings.IndexByte(t, '.'); at > 0 {
 			t = t[:at] + "Z"
 		}
