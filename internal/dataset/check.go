@@ -20,6 +20,7 @@ import (
 	"tarn/internal/check/contract"
 	"tarn/internal/check/report"
 	"tarn/internal/durable"
+	"tarn/store/cache"
 	"tarn/store/digest"
 )
 
@@ -364,8 +365,15 @@ func (s *versionSource) here(e check.Entry) bool {
 		f.Close()
 		return true
 	}
-	store, err := s.r.openCache()
+	store, err := s.cache()
 	return err == nil && store.Has(entry.Digest)
+}
+
+// cache opens the cache for the first who asks; files are opened by many goroutines.
+func (s *versionSource) cache() (*cache.Cache, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.openCache()
 }
 
 func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, error) {
@@ -373,7 +381,7 @@ func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, er
 	if f := s.workspace(&entry); f != nil {
 		return f, nil
 	}
-	store, err := s.r.openCache()
+	store, err := s.cache()
 	if err != nil {
 		return nil, err
 	}

@@ -127,6 +127,19 @@ func TestSampleWithCounts(t *testing.T) {
 	}
 }
 
+// With a band p is that of the least D in it.
+func TestKSBand(t *testing.T) {
+	a, b := power2(3000, 1), power2(3000, 1.05)
+	exact := KolmogorovSmirnov(a, b)
+	a.Eps, b.Eps = .003, .002
+	k := KolmogorovSmirnov(a, b)
+	near(t, "band", k.Band, .005, 1e-15)
+	near(t, "p", k.P, ksAsymptotic(3000, 3000, exact.D-.005), 1e-12)
+	if a.Eps = 1; KolmogorovSmirnov(a, b).P != 1 {
+		t.Error("a band of everything, and p is not 1")
+	}
+}
+
 func upTo100() (ref, cur Sample) {
 	for i := 1; i <= 100; i++ {
 		ref.Values = append(ref.Values, float64(i))

@@ -8,7 +8,7 @@ type KS struct {
 	Band   float64 // D is wrong by at most this, where a side is a sketch
 	At     float64 // the value where it is
 	P      float64 // of D or more, if both come from one distribution; NaN without values
-	Method string  // how P was found: exact, asymptotic
+	Method string  // how P was found: exact, asymptotic; upper bound: that of the least D which the band allows
 	// Noise is the D that two samples of this size from one distribution exceed once in 20 times.
 	Noise float64
 }
@@ -44,6 +44,9 @@ func KolmogorovSmirnov(a, b Sample) KS {
 		return k
 	}
 	k.Method, k.P = "asymptotic", ksAsymptotic(n, m, k.D)
+	if k.Band > 0 {
+		k.Method, k.P = "upper bound", ksAsymptotic(n, m, math.Max(0, k.D-k.Band))
+	}
 	return k
 }
 
