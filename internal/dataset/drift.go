@@ -27,6 +27,7 @@ type DriftOptions struct {
 	Remote   string   // where bytes that are not here come from; empty: that of each dataset
 	Exact    bool     // read all values, wherever and however many they are
 	Compat   drift.Compat
+	Media    bool // pictures and texts as well
 }
 
 // MergeBase stands for where HEAD left the branch that it will be merged into.
@@ -204,7 +205,7 @@ func (d *drifting) pair(ctx context.Context, ref, cur *profileSide, subject stri
 			continue
 		}
 		defer s.close()
-		ts, _, err := findTables(ctx, s.src, c, s.single)
+		ts, _, err := findTables(ctx, s.src, c, s.single, d.o.Media)
 		if err != nil {
 			return err
 		}

@@ -110,6 +110,9 @@ func (p *tablePair) columns(ctx context.Context) error {
 
 // exactColumns are those that a profile alone would leave a band for, and whose values can be read: they are here and few enough, or the user asked for it.
 func (p *tablePair) exactColumns(names []string) (exact []string) {
+	if p.files[0].media != "" || p.files[1].media != "" {
+		return nil // a value is a file that would have to be decoded
+	}
 	for _, n := range names {
 		ref, cur := p.t.Ref.Column(n), p.t.Cur.Column(n)
 		if ref == nil || cur == nil || ref.Kind() != cur.Kind() || p.rules(n).Exclude {

@@ -25,6 +25,7 @@ type ProfileOptions struct {
 	Targets  []string // [REV:]DATASET, or a part of one; none: all datasets of the work tree
 	Contract string   // a file; empty: that beside the manifest, if there is one
 	Remote   string   // where bytes that are not here come from; empty: that of each dataset
+	Media    bool     // pictures and texts as well
 }
 
 // ProfileResult is the tables that there are.
@@ -50,22 +51,22 @@ func (r *Repo) Profile(ctx context.Context, o ProfileOptions) (*ProfileResult, e
 	}
 	res := &ProfileResult{}
 	for _, s := range sides {
-		if err := s.profile(ctx, r.report, res); err != nil {
+		if err := s.profile(ctx, o.Media, r.report, res); err != nil {
 			return res, err
 		}
 	}
 	return res, profileOutcome(res)
 }
 
-// ProfileFiles profiles files and directories as they stand on the disk. No repository is needed; r is where profiles are kept, or nil.
-func ProfileFiles(ctx context.Context, dir string, paths []string, contractFile string, r *Repo, rep Reporter) (*ProfileResult, error) {
+// ProfileFiles profiles files and directories, the targets, as they stand on the disk. No repository is needed; r is where profiles are kept, or nil.
+func ProfileFiles(ctx context.Context, dir string, o ProfileOptions, r *Repo, rep Reporter) (*ProfileResult, error) {
 	res := &ProfileResult{}
-	for _, p := range paths {
-		s, err := diskSide(dir, p, contractFile, r)
+	for _, p := range o.Targets {
+		s, err := diskSide(dir, p, o.Contract, r)
 		if err != nil {
 			return res, err
 		}
-		if err := s.profile(ctx, rep, res); err != nil {
+		if err := s.profile(ctx, o.Media, rep, res); err != nil {
 			return res, err
 		}
 	}
@@ -182,9 +183,9 @@ func diskSide(dir, p, contractFile string, r *Repo) (*profileSide, error) {
 }
 
 // profile adds the side's tables to res.
-func (s *profileSide) profile(ctx context.Context, rep Reporter, res *ProfileResult) error {
+func (s *profileSide) profile(ctx context.Context, media bool, rep Reporter, res *ProfileResult) error {
 	defer s.close()
-	ts, others, err := findTables(ctx, s.src, s.contract, s.single)
+	ts, others, err := findTables(ctx, s.src, s.contract, s.single, media)
 	if err != nil {
 		return err
 	}
@@ -214,6 +215,9 @@ func (s *profileSide) table(ctx context.Context, t *tableFiles, rep Reporter) (*
 	all := &TableProfile{Subject: s.subject, Name: t.name, Profile: &profile.Profile{}}
 	var known atomic.Int64
 	var problems []Problem
+	if t.media != "" {
+		return s.mediaTable(ctx, t, rep)
+	}
 	for files := range slices.Chunk(t.files, filesAtATime) {
 		ps, errs := make([]*profile.Profile, len(files)), make([]error, len(files))
 		one := func(ctx context.Context, i, workers int) {

@@ -20,13 +20,15 @@ type tableFiles struct {
 	files  []check.Entry
 	o      profile.Options
 	object *contract.Object // nil: no contract knows it
+	media  profile.Media    // not "": each file is a row
 }
 
 // maxTableFiles is how many files a side may have: they are listed in memory.
 const maxTableFiles = 2_000_000
 
-// findTables groups files as the contract does, and others by directory and ending. others counts the files that are no tables.
-func findTables(ctx context.Context, src check.Source, c *contract.Contract, single bool) (ts []*tableFiles, others int64, err error) {
+// findTables groups files as the contract does, and others by directory and ending. With media pictures and texts are tables,
+// too, each file a row. others counts the files that are in none.
+func findTables(ctx context.Context, src check.Source, c *contract.Contract, single, media bool) (ts []*tableFiles, others int64, err error) {
 	byName := map[string]*tableFiles{}
 	n := 0
 	for e, err := range src.Entries(ctx) {
@@ -37,15 +39,19 @@ func findTables(ctx context.Context, src check.Source, c *contract.Contract, sin
 			return nil, 0, fmt.Errorf("there are more than %d files", maxTableFiles)
 		}
 		o, name := tableOf(c, e, single)
+		m := profile.Media("")
 		if o == nil {
-			if format, _ := table.FormatOf(e.Path); format == "" && !single {
+			format, _ := table.FormatOf(e.Path)
+			if m = profile.MediaOf(e.Path); m != "" && (media || single) {
+				name = "all " + string(m)
+			} else if m = ""; format == "" && !single {
 				others++
 				continue
 			}
 		}
 		t := byName[name]
 		if t == nil {
-			t = &tableFiles{name: name, object: o, o: tableOptions(o)}
+			t = &tableFiles{name: name, object: o, o: tableOptions(o), media: m}
 			byName[name], ts = t, append(ts, t)
 		}
 		t.files = append(t.files, e)

@@ -54,6 +54,7 @@ sarif. docs/drift.md has the definitions.`,
 	f.StringVar(&o.compat, "compat", "", "PSI as `TOOL` has it: "+strings.Join(drift.Compats, ", "))
 	f.StringVar(&o.failOn, "fail-on", "error", "`LEVEL`: error, warning, never")
 	f.StringArrayVar(&o.reports, "report", nil, "also write a report, `FORM[=FILE]`")
+	f.BoolVar(&o.Media, "media", false, "pictures and text files, too: each is a row")
 	f.BoolVarP(&o.all, "all", "a", false, "the bins of every column")
 	f.StringVarP(&o.Remote, "remote", "r", "", "`NAME` of the remote to read from")
 	cmd.MarkFlagsMutuallyExclusive("contract", "schema")

@@ -31,7 +31,9 @@ docs/drift.md says how values are read and how exact the numbers are.`,
 			return err
 		}
 		a.tell(res.Problems)
-		if serr := a.show("profile", profileView(res)); err == nil {
+		v := profileView(res)
+		v.media = o.Media
+		if serr := a.show("profile", v); err == nil {
 			err = serr
 		}
 		return err
@@ -39,6 +41,7 @@ docs/drift.md says how values are read and how exact the numbers are.`,
 	f := cmd.Flags()
 	f.StringVar(&contract, "contract", "", "`FILE` of the contract")
 	f.StringVar(&schema, "schema", "", "`FILE` with a Table Schema")
+	f.BoolVar(&o.Media, "media", false, "pictures and text files, too: each is a row")
 	f.StringVarP(&o.Remote, "remote", "r", "", "`NAME` of the remote to read from")
 	cmd.MarkFlagsMutuallyExclusive("contract", "schema")
 	return cmd
@@ -50,7 +53,7 @@ func (a *app) profiled(ctx context.Context, o dataset.ProfileOptions) (*dataset.
 	case err != nil:
 		return nil, err
 	case files:
-		return dataset.ProfileFiles(ctx, a.dir, o.Targets, o.Contract, r, a.reporter())
+		return dataset.ProfileFiles(ctx, a.dir, o, r, a.reporter())
 	}
 	return r.Profile(ctx, o)
 }

@@ -15,6 +15,7 @@ type profileResult struct {
 	Tables   []profiledTable `json:"tables"`
 	Others   int64           `json:"other_files"`
 	Problems []problem       `json:"problems"`
+	media    bool
 }
 
 type profiledTable struct {
@@ -151,7 +152,11 @@ func (v *profileResult) Text(p *printer) {
 		v.Tables[i].text(p)
 	}
 	if v.Others > 0 {
-		p.f("%s no table.\n", theirsAre(v.Others))
+		hint := "; --media measures pictures and texts"
+		if v.media {
+			hint = ""
+		}
+		p.f("%s no table%s.\n", theirsAre(v.Others), hint)
 	}
 }
 
