@@ -275,6 +275,7 @@ func (s *scanning[T]) open(ctx context.Context, name string, src table.Source, o
 			err = fmt.Errorf("panic: %v", x)
 		}
 	}()
+	o.Table.AllKeys = true // a column that begins late is one
 	r, err := table.Open(ctx, name, src, o.Table)
 	if err != nil {
 		return err

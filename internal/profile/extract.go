@@ -95,7 +95,7 @@ func (x *extractor) value(col *table.Column, r int) {
 		v = col.Text(r)
 	}
 	switch {
-	case kind == table.Text && len(v) == 0:
+	case (kind == table.Text || kind == table.JSON) && len(v) == 0:
 		x.absent++
 	case kind == table.Text || kind == table.Int || kind == table.Float:
 		x.text(v)

@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"tarn/internal/check/table"
 	"tarn/internal/drift"
@@ -85,6 +87,67 @@ func TestFormats(t *testing.T) {
 	}
 	if n, s, b := p.Column("n"), p.Column("s"), p.Column("b"); n.Numbers.N != 2 || s.Lengths.N != 2 || s.Numbers.N != 0 || b.Nulls != 1 || b.Top.Values()[0].Text != "true" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// A key of JSON lines that comes late is a column all the same.
+func TestLateKey(t *testing.T) {
+	js := strings.Repeat("{\"n\": 1}\n", 50_000) + "{\"late\": 2}\n"
+	p, err := Build(context.Background(), "t.jsonl", bytes.NewReader([]byte(js)), digest.Digest{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := p.Column("late"); c == nil || c.Nulls != 50_000 || c.Numbers.N != 1 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestParquet(t *testing.T) {
+	type row struct {
+		N    int64     `parquet:"n"`
+		F    *float64  `parquet:"f,optional"`
+		S    string    `parquet:"s,dict"`
+		B    bool      `parquet:"b"`
+		Day  int32     `parquet:"day,date"`
+		At   time.Time `parquet:"at,timestamp(millisecond)"`
+		List []int64   `parquet:"list,list"`
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[row](&b, parquet.MaxRowsPerRowGroup(1000))
+	for i := range 2500 {
+		r := row{N: int64(i), S: []string{"a", "b"}[i%2], B: i%5 == 0, Day: int32(i % 10), At: time.Unix(int64(i), 0), List: []int64{1}}
+		if f := float64(i) / 2; i%4 > 0 {
+			r.F = &f
+		}
+		if _, err := w.Write([]row{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Build(context.Background(), "t.parquet", bytes.NewReader(b.Bytes()), digest.Digest{}, Options{})
+	if err != nil || p.Problem != "" || p.Rows != 2500 {
+		t.Fatal(err, p.Problem, p.Rows)
+	}
+	var got []string
+	for _, c := range p.Columns {
+		n, exact := c.Distinct()
+		got = append(got, fmt.Sprintf("%s %s %d %d %v [%v, %v]", c.Name, c.Kind(), c.Nulls, n/10*10, exact, c.Dist().Min, c.Dist().Max))
+	}
+	want := []string{"n number 0 2500 true [0, 2499]", "f number 625 1870 true [0.5, 1249.5]", "s text 0 0 true [1, 1]", "b text 0 0 true [4, 5]", "day time 0 10 false [0, 777600]"}
+	if d := cmp.Diff(want, got[:5]); d != "" {
+		t.Error(d)
+	}
+	if at := p.Column("at"); at.Kind() != Time || at.Times.N != 2500 || at.Times.Max != 2499 {
+		t.Errorf("%s, %d, %v", at.Kind(), at.Times.N, at.Times.Max)
+	}
+	if l := p.Column("list"); l == nil || l.Kind() != Text || l.Top.Values()[0] != (Value{Text: "[1]", N: 2500}) { // as JSON
+		t.Errorf("%+v", p.Columns[6].Top)
+	}
+	vs := map[string]*Values{"f": {}}
+	if err := Collect(context.Background(), "t.parquet", bytes.NewReader(b.Bytes()), Options{}, vs); err != nil || len(vs["f"].Numbers) != 1875 {
+		t.Error(err, len(vs["f"].Numbers))
 	}
 }
 
