@@ -192,11 +192,18 @@ func (d *drifting) outcome(err error) error {
 // pair compares a dataset of both sides, of which one may be nil. Both are read as the contract of the new side says.
 func (d *drifting) pair(ctx context.Context, ref, cur *profileSide, subject string) error {
 	var c *contract.Contract
-	limits := "the limits that tarn has"
-	if cur != nil && cur.contract != nil {
-		c, limits = cur.contract, cur.contract.File
+	at := "" // where a report shows what was found: where the limits are, else what was compared
+	for _, s := range []*profileSide{ref, cur} {
+		if s != nil && s.version != nil {
+			at = s.version.w.Dataset + ManifestSuffix
+		} else if s != nil {
+			at = s.subject
+		}
 	}
-	rep := &report.Result{Subject: subject, Contract: limits}
+	if cur != nil && cur.contract != nil {
+		c, at = cur.contract, cur.contract.File
+	}
+	rep := &report.Result{Subject: subject, Contract: at}
 	d.res.Reports = append(d.res.Reports, rep)
 	byName := map[string][2]*tableFiles{}
 	var names []string

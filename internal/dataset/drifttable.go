@@ -185,16 +185,19 @@ func (p *tablePair) rules(name string) compare.Rules {
 	return r
 }
 
-// line is where the contract has the limits of a column; 0: nowhere.
+// line is where the contract has the limits of a column, else the column; 0: nowhere.
 func (p *tablePair) line(name string) int {
 	o := p.files[1].object
 	if o == nil {
 		return 0
 	}
-	if c := o.Column(name); c != nil {
-		if c.Drift != nil {
-			return c.Drift.Line
-		}
+	c := o.Column(name)
+	switch {
+	case c != nil && c.Drift != nil:
+		return c.Drift.Line
+	case o.Drift != nil:
+		return o.Drift.Line
+	case c != nil:
 		return c.Line
 	}
 	return o.Line
