@@ -206,7 +206,7 @@ func (r *Result) numbers(ref, cur drift.Sample, rules Rules, k profile.Kind) {
 	r.put(Measured{Metric: KS, Value: ks.D, Lo: math.Max(0, ks.D-ks.Band), Hi: math.Min(1, ks.D+ks.Band), Noise: ks.Noise, Limits: rules.Limits[KS], Note: "largest at " + label(k, ks.At)})
 	if p, ok := drift.NumericPSI(ref, cur, rules.Compat); ok {
 		r.bins(p.Binning, p.Ref, p.Cur, k)
-		r.put(Measured{Metric: PSI, Value: p.Value, Lo: p.Lo, Hi: p.Hi, Noise: p.Critical, Limits: rules.Limits[PSI], Note: fmt.Sprintf("chance alone: %.2g on average", p.Noise)})
+		r.put(Measured{Metric: PSI, Value: p.Value, Lo: p.Lo, Hi: p.Hi, Noise: p.Critical, Limits: rules.Limits[PSI], Note: fmt.Sprintf("%s; chance alone: %.2g on average", p.Binning.Name, p.Noise)})
 	}
 	js := drift.NumericJS(ref, cur)
 	r.put(Measured{Metric: JS, Value: js.Distance, Lo: js.Lo, Hi: js.Hi, Noise: js.Critical, Limits: rules.Limits[JS], Note: js.Binning.Name})
@@ -278,7 +278,7 @@ func (r *Result) categories(rules Rules) {
 	for _, c := range cs {
 		r.Bins = append(r.Bins, Bin{c.Name, c.Ref, c.Cur})
 	}
-	note := fmt.Sprintf("chi-square %.4g with %d degrees of freedom, Cramér's V %.3g", x.Stat, x.DOF, x.CramersV)
+	note := p.Binning.Name + fmt.Sprintf("; chi-square %.4g with %d degrees of freedom, Cramér's V %.3g", x.Stat, x.DOF, x.CramersV)
 	if x.Merged > 0 {
 		note += fmt.Sprintf(", %d rare categories together", x.Merged)
 	}
