@@ -271,7 +271,7 @@ func (s *profileSide) file(ctx context.Context, e check.Entry, o profile.Options
 		if p := s.repo.keptProfile(d, od); p != nil {
 			return p, true, nil
 		}
-		if s.version != nil && !s.version.here(e) {
+		if s.version != nil && e.Size >= profileSize && !s.version.here(e) {
 			if p := s.version.remoteProfile(ctx, d, od); p != nil {
 				return p, true, s.repo.keepProfile(d, od, p)
 			}

@@ -22,6 +22,9 @@ func profileVariant(options digest.Digest) string {
 	return fmt.Sprintf("%d-%s", profile.Version, options.String()[:16])
 }
 
+// profileSize is from how many bytes of a file on its profile goes to remotes: one of a smaller file saves nobody anything.
+const profileSize = 4 << 10
+
 // remoteProfile is the profile that the remote has of a file, or nil: then the file is read, and what is wrong with the remote is told then.
 func (s *versionSource) remoteProfile(ctx context.Context, d, options digest.Digest) *profile.Profile {
 	c, err := s.r.connectFor(ctx, s.w.Dataset, s.remote, false)
@@ -103,6 +106,9 @@ func (c *conn) sendProfiles(ctx context.Context, ws []wanted) error {
 			for e, err := range index.Walk(gctx, w.Manifest, c.r.anywhere(w.Dataset), "") {
 				if err != nil {
 					return err
+				}
+				if e.Size < profileSize {
+					continue
 				}
 				for _, options := range kept[e.Digest] {
 					names = append(names, e.Digest.String()+"-"+options)
