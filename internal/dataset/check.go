@@ -20,6 +20,7 @@ import (
 	"tarn/internal/check/contract"
 	"tarn/internal/check/report"
 	"tarn/internal/durable"
+	"tarn/store/cache"
 	"tarn/store/digest"
 )
 
@@ -348,15 +349,39 @@ func (s *versionSource) noted(path string, err error) {
 	}
 }
 
-func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, error) {
+// entry is the entry as manifests have it.
+func (s *versionSource) entry(e check.Entry) index.Entry {
 	entry := index.Entry{Path: e.Path, Kind: index.File, Digest: digest.Digest(e.Digest), Size: e.Size}
 	if s.w.Form == index.FormFile {
 		entry.Path = "."
 	}
+	return entry
+}
+
+// here says that the bytes of an entry are in the workspace or in the cache.
+func (s *versionSource) here(e check.Entry) bool {
+	entry := s.entry(e)
+	if f := s.workspace(&entry); f != nil {
+		f.Close()
+		return true
+	}
+	store, err := s.cache()
+	return err == nil && store.Has(entry.Digest)
+}
+
+// cache opens the cache for the first who asks; files are opened by many goroutines.
+func (s *versionSource) cache() (*cache.Cache, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.openCache()
+}
+
+func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, error) {
+	entry := s.entry(e)
 	if f := s.workspace(&entry); f != nil {
 		return f, nil
 	}
-	store, err := s.r.openCache()
+	store, err := s.cache()
 	if err != nil {
 		return nil, err
 	}

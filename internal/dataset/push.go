@@ -117,11 +117,16 @@ func (r *Repo) pushTo(ctx context.Context, name string, ws []wanted, o PushOptio
 	}
 	res.Versions += len(ws)
 	res.UpToDate += len(ws) - len(todo)
-	if len(todo) == 0 {
-		return nil
+	if len(todo) > 0 {
+		p := &push{r: r, c: c, o: o, res: res, origin: origin, todo: todo, heal: map[digest.Digest]bool{}, built: map[digest.Digest]bool{}}
+		if err := p.run(ctx); err != nil {
+			return err
+		}
 	}
-	p := &push{r: r, c: c, o: o, res: res, origin: origin, todo: todo, heal: map[digest.Digest]bool{}, built: map[digest.Digest]bool{}}
-	return p.run(ctx)
+	if !o.DryRun {
+		c.pushProfiles(ctx, ws)
+	}
+	return nil
 }
 
 // unpinned are the versions that have no fresh pin of this origin; with few versions one request each, with many one LIST.

@@ -127,7 +127,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpCommand(a.helpCommand())
 	root.AddGroup(&cobra.Group{ID: "data", Title: "Data:"}, &cobra.Group{ID: "remote", Title: "Remotes:"}, &cobra.Group{ID: "other", Title: "Other:"})
 	root.AddCommand(
-		a.initCommand(), a.addCommand(), a.rmCommand(), a.mvCommand(), a.statusCommand(), a.checkCommand(), a.diffCommand(), a.changedCommand(), a.logCommand(),
+		a.initCommand(), a.addCommand(), a.rmCommand(), a.mvCommand(), a.statusCommand(), a.checkCommand(), a.profileCommand(), a.diffCommand(), a.driftCommand(), a.changedCommand(), a.logCommand(),
 		a.lsCommand(), a.catCommand(), a.checkoutCommand(), a.restoreCommand(), a.unprotectCommand(), a.resolveCommand(), a.getCommand(),
 		a.remoteCommand(), a.pushCommand(), a.fetchCommand(), a.pullCommand(), a.cacheCommand(), a.configCommand(), a.hooksCommand(),
 		a.doctorCommand(), a.checkIgnoreCommand(), a.demoCommand(), a.gitDiffCommand(), a.gitTextconvCommand(), a.gitMergeCommand(),

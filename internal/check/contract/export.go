@@ -164,6 +164,9 @@ func (o *Object) customProperties() *yaml.Node {
 	if o.Dialect != (Dialect{}) {
 		add("tarn.dialect", o.Dialect.fields())
 	}
+	if o.Drift != nil {
+		add("tarn.drift", o.Drift.fields())
+	}
 	return props
 }
 
@@ -211,6 +214,14 @@ func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *loss
 	if at := slices.Index(o.PrimaryKey, col.Name); at >= 0 {
 		m.set("primaryKey", true, "")
 		m.set("primaryKeyPosition", at+1, "")
+	}
+	if col.Drift != nil {
+		p := mapping()
+		p.set("property", "tarn.drift", "")
+		p.set("value", col.Drift.fields(), "")
+		props := list()
+		props.Content = append(props.Content, p.node)
+		m.set("customProperties", props, "")
 	}
 	quality := list()
 	for _, k := range c.of(o, col.Name) {
@@ -388,7 +399,13 @@ func EncodeTableSchema(c *Contract, o *Object) (text []byte, lost []string, err 
 	if !slices.Equal(o.Missing, []string{""}) {
 		top.Missing = o.Missing
 	}
+	if o.Drift != nil {
+		l = append(l, o.Name+": tarn.drift")
+	}
 	for _, col := range o.Columns {
+		if col.Drift != nil {
+			l = append(l, o.Name+"."+col.Name+": tarn.drift")
+		}
 		top.Fields = append(top.Fields, c.schemaField(o, col, &l))
 	}
 	for _, k := range c.Checks {

@@ -46,6 +46,7 @@ type Object struct {
 	Match       Match
 	PrimaryKey  []string
 	Missing     []string // texts that stand for no value; Table Schema: [""]
+	Drift       *Drift   // limits of all columns; nil: those that tarn has
 	Line, Col   int
 }
 
@@ -84,6 +85,7 @@ type Column struct {
 	Spec        cell.Spec
 	Missing     []string // nil: as the object says
 	Partition   bool     // its value is in the path (Hive)
+	Drift       *Drift   // limits that differ from those of the object; nil: none
 	Line, Col   int
 }
 

@@ -88,6 +88,8 @@ func (l *loader) objectOptions(o *Object, n *node) {
 			o.Missing = v.strs()
 		case "tarn.dialect":
 			l.dialect(o, v)
+		case "tarn.drift":
+			o.Drift = l.drift(v, false)
 		default:
 			if name := p.get("property").str(); strings.HasPrefix(name, "tarn.") {
 				l.fail(p, "unknown property %q", name)
@@ -177,6 +179,14 @@ func (l *loader) property(o *Object, n *node) *Column {
 	}
 	if err := c.Spec.Prepare(); err != nil {
 		l.fail(n, "%v", err)
+	}
+	for _, p := range n.get("customProperties").items() {
+		switch name := p.get("property").str(); {
+		case name == "tarn.drift":
+			c.Drift = l.drift(p.get("value"), true)
+		case strings.HasPrefix(name, "tarn."):
+			l.fail(p, "unknown property %q", name)
+		}
 	}
 	o.Columns = append(o.Columns, c)
 	return c

@@ -30,8 +30,8 @@ func (e *Error) Error() string { return fmt.Sprintf("not a whole %s: %s", e.Kind
 // ErrUnknown says that nothing is known about the format of a file.
 var ErrUnknown = errors.New("unknown format")
 
-// errTooLarge says that a file would need more memory than it may have; nothing is said about its bytes.
-var errTooLarge = errors.New("it is too large to be decoded")
+// ErrTooLarge says that a file would need more memory than it may have; nothing is said about its bytes.
+var ErrTooLarge = errors.New("it is too large to be decoded")
 
 // errMachine marks errors of reading, which are not the file's fault.
 type errMachine struct{ error }
@@ -85,7 +85,7 @@ func kindOf(name string, src Source) string {
 }
 
 // File decodes a file to its end; as says what it is, "" leaves that to its name and its first bytes. Errors: *Error, ErrUnknown, what else stops it.
-func File(ctx context.Context, name string, src Source, as string) (err error) {
+func File(ctx context.Context, name string, src Source, as string) error {
 	kind := as
 	if kind == "" {
 		kind = kindOf(name, src)
@@ -94,6 +94,13 @@ func File(ctx context.Context, name string, src Source, as string) (err error) {
 	if !ok {
 		return ErrUnknown
 	}
+	return safely(kind, src, func() error {
+		return do(ctx, src, &reader{ctx: ctx, r: io.NewSectionReader(marked{src}, 0, src.Size())})
+	})
+}
+
+// safely says of what a decoder does whose fault it is.
+func safely(kind string, src Source, do func() error) (err error) {
 	defer func() { // decoders of others may panic on bytes that nobody thought of
 		if p := recover(); p != nil {
 			err = &Error{kind, fmt.Sprint(p)}
@@ -105,8 +112,7 @@ func File(ctx context.Context, name string, src Source, as string) (err error) {
 	if !slices.Contains(inPlaces, kind) {
 		sequential(src)
 	}
-	err = do(ctx, src, &reader{ctx: ctx, r: io.NewSectionReader(marked{src}, 0, src.Size())})
-	return judge(kind, err)
+	return judge(kind, do())
 }
 
 func sequential(src Source) {
@@ -124,7 +130,7 @@ func judge(kind string, err error) error {
 		return err
 	case errors.As(err, &machine):
 		return machine.error
-	case errors.Is(err, errTooLarge) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, ErrTooLarge) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return &Error{kind, "it ends too early"}

@@ -270,7 +270,7 @@ func FuzzFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string, b []byte) {
 		err := File(context.Background(), name, source(b), "")
 		var bad *Error
-		if err != nil && !errors.As(err, &bad) && !errors.Is(err, ErrUnknown) && !errors.Is(err, errTooLarge) {
+		if err != nil && !errors.As(err, &bad) && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%T %v", err, err)
 		}
 	})

@@ -108,7 +108,7 @@ type countedReader struct {
 
 func (c *countedReader) Read(p []byte) (int, error) {
 	if c.done != nil && c.n-c.done() > jsonToken {
-		return 0, fmt.Errorf("%w: a value has more than %d MiB", errTooLarge, jsonToken>>20)
+		return 0, fmt.Errorf("%w: a value has more than %d MiB", ErrTooLarge, jsonToken>>20)
 	}
 	n, err := c.r.Read(p)
 	c.n += int64(n)

@@ -1,0 +1,262 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tarn/index/vcs"
+	"tarn/internal/check/contract"
+	"tarn/internal/check/report"
+	"tarn/internal/drift"
+	"tarn/internal/profile"
+	"tarn/internal/profile/compare"
+)
+
+// DriftOptions say what is compared with what.
+type DriftOptions struct {
+	Args     []string // revisions, then paths: none are HEAD and the work tree's manifests, one is that commit and these
+	Dash     int      // how many of Args stand before "--"; negative: there was none
+	Against  string   // the reference: a revision, or MergeBase
+	Targets  []string // revisions that a merge base is looked for with; the first one that there is
+	Contract string   // a file with limits; empty: that beside the manifest, if there is one
+	Remote   string   // where bytes that are not here come from; empty: that of each dataset
+	Exact    bool     // read all values, wherever and however many they are
+	Compat   drift.Compat
+	Media    bool // pictures and texts as well
+}
+
+// MergeBase stands for where HEAD left the branch that it will be merged into.
+const MergeBase = "merge-base"
+
+// DriftResult is how two versions differ.
+type DriftResult struct {
+	From, To string // of the reference and the other: a commit, "" for the work tree's manifests, a file
+	Tables   []*TableDrift
+	Reports  []*report.Result // the verdicts, by dataset
+	Problems []Problem
+}
+
+// TableDrift is how a table differs.
+type TableDrift struct {
+	Subject   string
+	Name      string
+	Ref, Cur  *TableProfile // one may be nil: it has no such table. Of an unchanged table both are
+	Unchanged bool          // both sides have the same bytes: nothing was read
+	Columns   []*compare.Result
+}
+
+// Drift compares the tables of two versions, column by column. A file that can't be had is a Problem, its table is left out, and the error wraps ErrIncomplete.
+func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) {
+	revs, args, err := r.splitArgs(ctx, o.Args, o.Dash)
+	if err != nil {
+		return nil, err
+	}
+	res := &DriftResult{}
+	if res.From, res.To, err = r.driftSides(ctx, revs, o); err != nil {
+		return nil, err
+	}
+	cur, err := r.versionSides(ctx, res.To, args, o.Remote)
+	if err == nil {
+		err = r.sideContracts(ctx, res.To, cur, o.Contract)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ref []*profileSide
+	if res.From != "" {
+		if ref, err = r.versionSides(ctx, res.From, args, o.Remote); err != nil {
+			return nil, err
+		}
+	}
+	if len(ref)+len(cur) == 0 {
+		return nil, fmt.Errorf("%w: there is no dataset to compare", ErrUsage)
+	}
+	return res, r.driftPairs(ctx, ref, cur, o, res)
+}
+
+// driftSides are the commits to compare; to is "" for the work tree.
+func (r *Repo) driftSides(ctx context.Context, revs []revRange, o DriftOptions) (from, to string, err error) {
+	if o.Against == "" {
+		return r.diffSides(ctx, revs)
+	}
+	if len(revs) > 1 || len(revs) == 1 && revs[0].dots != "" {
+		return "", "", fmt.Errorf("%w: with --against there is one revision at most", ErrUsage)
+	}
+	head := "HEAD"
+	if len(revs) == 1 {
+		head, to = revs[0].from, revs[0].from
+	}
+	if o.Against != MergeBase {
+		if from, err = r.git.ReadRev(ctx, o.Against); errors.Is(err, vcs.ErrRev) {
+			err = fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		return from, to, err
+	}
+	for _, t := range o.Targets {
+		target, err := r.git.ReadRev(ctx, t)
+		if errors.Is(err, vcs.ErrRev) {
+			continue
+		}
+		if err != nil {
+			return "", "", err
+		}
+		if from, err = r.git.MergeBase(ctx, head, target); errors.Is(err, vcs.ErrRev) {
+			err = fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		return from, to, err
+	}
+	return "", "", &Hinted{fmt.Errorf("%w: it is not known what this branch will be merged into: none of %s is here", ErrUsage, strings.Join(o.Targets, ", ")), "tarn drift --against REV"}
+}
+
+// IsFilePair says that two arguments are files or directories on the disk that are to be compared as they stand: names of datasets are not. r may be nil.
+func (r *Repo) IsFilePair(ctx context.Context, dir string, args []string) bool {
+	if len(args) != 2 {
+		return false
+	}
+	for _, p := range args {
+		if r != nil {
+			if _, err := r.readRange(ctx, p); err == nil {
+				return false
+			}
+		}
+		at := p
+		if !filepath.IsAbs(p) {
+			at = filepath.Join(dir, p)
+		}
+		info, err := os.Stat(at)
+		if err != nil || !info.Mode().IsRegular() && r != nil && r.Tracks(ctx, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// DriftFiles compares two files, or directories, as they stand on the disk. r keeps profiles, and may be nil.
+func DriftFiles(ctx context.Context, dir string, o DriftOptions, r *Repo, rep Reporter) (*DriftResult, error) {
+	res := &DriftResult{From: o.Args[0], To: o.Args[1]}
+	var sides []*profileSide
+	for _, p := range o.Args {
+		s, err := diskSide(dir, p, o.Contract, r)
+		if err != nil {
+			return nil, err
+		}
+		sides = append(sides, s)
+	}
+	d := &drifting{o: o, res: res, rep: rep}
+	err := d.pair(ctx, sides[0], sides[1], o.Args[0]+" → "+o.Args[1])
+	return res, d.outcome(err)
+}
+
+func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftOptions, res *DriftResult) error {
+	d := &drifting{o: o, res: res, rep: r.report}
+	var names []string
+	find := func(sides []*profileSide, name string) *profileSide {
+		for _, s := range sides {
+			if s.dataset == name {
+				return s
+			}
+		}
+		return nil
+	}
+	for _, s := range append(slices.Clone(ref), cur...) {
+		names = append(names, s.dataset)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if err := d.pair(ctx, find(ref, name), find(cur, name), name); err != nil {
+			return d.outcome(err)
+		}
+	}
+	return d.outcome(nil)
+}
+
+// drifting is one comparison.
+type drifting struct {
+	o   DriftOptions
+	res *DriftResult
+	rep Reporter
+}
+
+func (d *drifting) outcome(err error) error {
+	if err != nil {
+		return err
+	}
+	return profileOutcome(&ProfileResult{Problems: d.res.Problems})
+}
+
+// pair compares a dataset of both sides, of which one may be nil. Both are read as the contract of the new side says.
+func (d *drifting) pair(ctx context.Context, ref, cur *profileSide, subject string) error {
+	var c *contract.Contract
+	at := "" // where a report shows what was found: where the limits are, else what was compared
+	for _, s := range []*profileSide{ref, cur} {
+		if s != nil && s.version != nil {
+			at = s.version.w.Dataset + ManifestSuffix
+		} else if s != nil {
+			at = s.subject
+		}
+	}
+	if cur != nil && cur.contract != nil {
+		c, at = cur.contract, cur.contract.File
+	}
+	rep := &report.Result{Subject: subject, Contract: at}
+	d.res.Reports = append(d.res.Reports, rep)
+	byName := map[string][2]*tableFiles{}
+	var names []string
+	for i, s := range []*profileSide{ref, cur} {
+		if s == nil {
+			continue
+		}
+		defer s.close()
+		ts, _, err := findTables(ctx, s.src, c, s.single, d.o.Media)
+		if err != nil {
+			return err
+		}
+		for _, t := range ts {
+			both := byName[t.name]
+			both[i] = t
+			byName[t.name] = both
+			names = append(names, t.name)
+		}
+	}
+	slices.Sort(names)
+	d.rep.Phase("compare "+subject, -1, -1)
+	for _, name := range slices.Compact(names) {
+		p := &tablePair{d: d, sides: [2]*profileSide{ref, cur}, files: byName[name], t: &TableDrift{Subject: subject, Name: name}, contract: c}
+		if err := p.compare(ctx, rep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameFiles says that two tables are made of the same bytes under the same names.
+func sameFiles(a, b *tableFiles) bool {
+	if a == nil || b == nil || len(a.files) != len(b.files) {
+		return false
+	}
+	for i := range a.files {
+		if a.files[i].Digest == [32]byte{} || a.files[i].Digest != b.files[i].Digest || a.files[i].Path != b.files[i].Path {
+			return false
+		}
+	}
+	return true
+}
+
+// union is the columns of both sides: those of the new one in its order, then those that are no more.
+func union(ref, cur *profile.Profile) (names []string) {
+	seen := map[string]bool{}
+	for _, p := range []*profile.Profile{cur, ref} {
+		for _, c := range p.Columns {
+			if !seen[c.Name] {
+				names = append(names, c.Name)
+			}
+			seen[c.Name] = true
+		}
+	}
+	return names
+}
