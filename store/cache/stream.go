@@ -8,10 +8,11 @@ import (
 	"tarn/store/digest"
 )
 
-// Buffers of a stream: so many of so many bytes.
+// Buffers of a stream: so many of so many bytes. Linux takes pages for a write in blocks of up to its size: below 256 KiB that costs time for each block, and
+// for 1 MiB it has to compact memory first once most of it is page cache, which doubles the time.
 const (
-	streamBuffer = 1 << 20
-	streamRing   = 4
+	streamBuffer = 256 << 10
+	streamRing   = 8
 )
 
 var streamBuffers = sync.Pool{New: func() any { b := make([]byte, streamBuffer); return &b }}
