@@ -140,7 +140,8 @@ func TestActionReviews(t *testing.T) {
 	s.month("2026-03.csv", "751 700 large")
 	base = s.merged()
 	for failOn, code := range map[string]int{"error": 1, "never": 0} {
-		j = &job{s: s.checkout("refs/pull/1/merge"), event: pullRequest(base)}
+		queue := map[string]any{"event_name": "merge_group", "event": map[string]any{"merge_group": map[string]any{"base_sha": base}}}
+		j = &job{s: s.checkout("refs/pull/1/merge"), event: queue}
 		out = j.action(with(t, "against", "merge-base", "fail-on", failOn, "check", "false"))
 		if j.code != code || out["drift"] != "failed" || out["check"] != "" || out["changed"] != "" {
 			t.Errorf("fail-on %s: failed %q with %d, outputs %v, log:\n%s", failOn, j.failed, j.code, out, j.log)
@@ -176,12 +177,14 @@ func TestActionEvents(t *testing.T) {
 
 	// A whole clone stays whole.
 	s.run("git tag v1 HEAD~3; git push -q origin v1; rm -rf ../ci; git clone -q --no-tags ../origin.git ../ci")
-	j = &job{s: ci, event: push(before)}
-	if out := j.action(with(t, "against", "v1")); j.failed != "" || out["drift"] != "passed" || strings.TrimSpace(ci.run("git rev-parse --is-shallow-repository")) != "false" {
+	above := *ci
+	above.dir = filepath.Dir(ci.dir)
+	j = &job{s: &above, event: push(before)}
+	if out := j.action(with(t, "against", "v1", "working-directory", "ci")); j.failed != "" || out["drift"] != "passed" || strings.TrimSpace(ci.run("git rev-parse --is-shallow-repository")) != "false" {
 		t.Errorf("failed %q, outputs %v, log:\n%s", j.failed, out, j.log)
 	}
 
-	for _, bad := range []string{"$(touch pwned)`touch pwned`${PWNED:=x}", `"; touch pwned; "`, "'; touch pwned; '", "x\ntouch pwned", "--output=pwned"} {
+	for _, bad := range []string{"$(touch pwned)`touch pwned`\"; touch pwned; \"'; touch pwned; '", "x\ntouch pwned", "--output=pwned"} {
 		for _, in := range []map[string]string{
 			with(t, "against", bad), with(t, "since", bad),
 			with(t, "pull", bad, "datasets", bad, "fail-on", bad, "since", "v1", "min-rows", bad, "min-share", bad, "changed-by-drift", bad),
