@@ -113,6 +113,9 @@ func TestActionReviews(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(ci.dir, "houses")); err == nil {
 		t.Error("the workspace was filled, and nobody asked for that")
 	}
+	if got := ci.run("git rev-parse --is-shallow-repository"); got != "true\n" {
+		t.Error("all of history was fetched, and the merge and its parents would have done")
+	}
 
 	// The commit of the branch itself, not of the merge: history is needed to find where it began.
 	fork := strings.TrimSpace(s.run("git merge-base feature origin/main"))
@@ -203,6 +206,10 @@ func TestActionEvents(t *testing.T) {
 		if out := j.action(with(t, "since", since, "check", "false")); j.failed == "" || out["changed"] != "" {
 			t.Errorf("since is %q, and nothing fails: %v", since, out)
 		}
+	}
+	j = &job{s: ci, event: push(before)}
+	if j.action(with(t, "datasets", " a  b \n")); !strings.Contains(j.log, "tarn: a  b is not in a dataset") {
+		t.Errorf("log:\n%s", j.log)
 	}
 	j = &job{s: ci, event: push(before)}
 	if j.action(with(t, "since", "no-such-tag")); !strings.Contains(j.log, "::error title=tarn::there is no revision no-such-tag") {
