@@ -11,6 +11,7 @@ import (
 
 	"tarn/index"
 	"tarn/internal/check/rows"
+	"tarn/internal/drift"
 )
 
 // ChangedOptions say since when, and how much has to have changed.
@@ -21,17 +22,20 @@ type ChangedOptions struct {
 	NoRows   bool     // no table is read
 	MinRows  int64    // fewer rows are no change; a file that is no table counts as one row
 	MinShare float64  // a smaller share of the data is no change; from 0 to 1
+	Drift    bool     // what drifted is a change, however little it is
 }
 
 // DatasetChanged is what happened to a dataset.
 type DatasetChanged struct {
 	DatasetDiff
 	Changed bool
-	Tables  int64       // that differ
-	Unread  int64       // of them those whose rows are not known
-	Rows    rows.Counts // of tables that differ
-	Others  int64       // entries that differ and are no tables
-	Share   float64     // of the data that changed, by bytes: of a table that differs the share of its rows, of another file all
+	Tables  int64          // that differ
+	Unread  int64          // of them those whose rows are not known
+	Rows    rows.Counts    // of tables that differ
+	Others  int64          // entries that differ and are no tables
+	Share   float64        // of the data that changed, by bytes: of a table that differs the share of its rows, of another file all
+	Drift   drift.Status   // the worst of its tables; empty if nobody asked, or nothing differs
+	Drifted []DriftedValue // what failed
 
 	changed float64 // bytes
 	grown   int64   // bytes that only the old side has
@@ -59,10 +63,13 @@ func (res *ChangedResult) Changed() bool {
 	return false
 }
 
-// Changed says which datasets of HEAD have other data than at a revision. It reads manifests and, of tables that differ, rows.
+// Changed says which datasets of HEAD have other data than at a revision. It reads manifests and, of tables that differ, rows, or for Drift their values.
 func (r *Repo) Changed(ctx context.Context, o ChangedOptions) (*ChangedResult, error) {
-	if o.NoRows && o.MinRows > 0 {
+	switch {
+	case o.NoRows && o.MinRows > 0:
 		return nil, fmt.Errorf("%w: rows are not counted without reading tables", ErrUsage)
+	case o.NoRows && o.Drift:
+		return nil, fmt.Errorf("%w: drift is not known without reading tables", ErrUsage)
 	}
 	head, _, err := r.git.Head(ctx)
 	if err != nil {
@@ -92,6 +99,11 @@ func (r *Repo) Changed(ctx context.Context, o ChangedOptions) (*ChangedResult, e
 	res.Since, res.To, res.Problems = diff.From, diff.To, append(diff.Problems, d.problems...)
 	if err := r.sumChanged(ctx, o, diff, found, res); err != nil {
 		return nil, err
+	}
+	if o.Drift {
+		if err := r.drifts(ctx, o, res); err != nil {
+			return nil, err
+		}
 	}
 	return res, r.outcome(nil, res.Problems)
 }

@@ -3,12 +3,16 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"tarn/internal/check/report"
 	"tarn/internal/dataset"
+	"tarn/internal/drift"
+	"tarn/internal/profile"
+	"tarn/internal/profile/compare"
 )
 
 type changedResult struct {
@@ -19,6 +23,7 @@ type changedResult struct {
 	Notes    []problem         `json:"not_read"`
 	Problems []problem         `json:"problems"`
 	asked    string            // the revision as it was asked for
+	drift    bool              // it was asked for
 }
 
 type changedDataset struct {
@@ -31,8 +36,21 @@ type changedDataset struct {
 	Unread int64 `json:"not_compared"`
 	Others int64 `json:"other_entries"`
 	changedRows
-	Share float64 `json:"share"`
+	Share   float64        `json:"share"`
+	Drift   string         `json:"drift,omitempty"`
+	Drifted []driftedValue `json:"drifted,omitempty"`
 }
+
+// driftedValue is what drifted beyond its limit.
+type driftedValue struct {
+	Table  string `json:"table"`
+	Column string `json:"column,omitempty"`
+	Metric string `json:"metric"`
+	Value  any    `json:"value,omitempty"`
+}
+
+// changedReports are the forms of reports of changed.
+var changedReports = append(slices.Clone(rowReports), "dotenv")
 
 // changedRows are counts of rows in tables that differ.
 type changedRows struct {
@@ -55,8 +73,10 @@ workspace where they are unchanged there, else from the cache, else from the
 remote. NAME is a dataset, or a directory with datasets. With --min-rows and
 --min-share less is no change; a file that is no table counts as one row. Rows
 are told apart by the primary key of the contract, else by all their cells.
-Reports are github and markdown. docs/rows.md has more.`,
-		example: "  tarn changed --since v1.0\n  tarn changed --since model-7 --min-share 1% --exit-code data/train\n  tarn changed --since origin/main --report github",
+With --drift a dataset also changed if values of its tables drifted beyond the
+limits of the contract, however few rows that are. Reports are github, markdown
+and dotenv. docs/rows.md has more.`,
+		example: "  tarn changed --since v1.0\n  tarn changed --since model-7 --min-share 1% --drift --exit-code data/train\n  tarn changed --since origin/main --report github",
 		codes:   []int{exitDiffers, exitIncomplete, exitCorrupt},
 		means:   map[int]string{exitDiffers: "a dataset changed, and --exit-code asked"},
 	}.command(func(ctx context.Context, args []string) error {
@@ -74,7 +94,7 @@ Reports are github and markdown. docs/rows.md has more.`,
 		if err != nil {
 			return err
 		}
-		if err := checkReports(reports); err != nil {
+		if err := checkReports(reports, changedReports); err != nil {
 			return err
 		}
 		return a.changed(ctx, o, reports, code)
@@ -84,6 +104,7 @@ Reports are github and markdown. docs/rows.md has more.`,
 	f.BoolVar(&o.NoRows, "no-rows", false, "read no table, only manifests")
 	f.Int64Var(&o.MinRows, "min-rows", 0, "fewer than `N` rows are no change")
 	f.StringVar(&share, "min-share", "", "less than `P` of the data is no change: 1%")
+	f.BoolVar(&o.Drift, "drift", false, "what drifted is a change, see tarn drift")
 	f.BoolVar(&code, "exit-code", false, "exit with 1 if a dataset changed")
 	f.StringArrayVar(&reports, "report", nil, "also write a report, `FORM[=FILE]`")
 	f.StringVarP(&o.Remote, "remote", "r", "", "`NAME` of the remote to read from")
@@ -101,7 +122,7 @@ func (a *app) changed(ctx context.Context, o dataset.ChangedOptions, reports []s
 	}
 	a.tell(res.Problems)
 	v := changedView(res)
-	v.asked = o.Since
+	v.asked, v.drift = o.Since, o.Drift
 	if serr := a.show("changed", v); err == nil {
 		err = serr
 	}
@@ -117,10 +138,39 @@ func (a *app) changed(ctx context.Context, o dataset.ChangedOptions, reports []s
 func changedView(res *dataset.ChangedResult) *changedResult {
 	v := &changedResult{Since: res.Since, To: res.To, Changed: res.Changed(), Datasets: []*changedDataset{}, Notes: problems(res.Notes), Problems: problems(res.Problems)}
 	for _, d := range res.Datasets {
-		v.Datasets = append(v.Datasets, &changedDataset{jsonPath(d.Dataset), jsonPath(d.From), d.Status, d.Changed, countsView(d.Counts), d.Tables, d.Unread, d.Others,
-			changedRows{d.Rows.Added, d.Rows.Removed, d.Rows.Changed}, d.Share})
+		c := &changedDataset{jsonPath(d.Dataset), jsonPath(d.From), d.Status, d.Changed, countsView(d.Counts), d.Tables, d.Unread, d.Others,
+			changedRows{d.Rows.Added, d.Rows.Removed, d.Rows.Changed}, d.Share, string(d.Drift), nil}
+		for _, x := range d.Drifted {
+			c.Drifted = append(c.Drifted, driftedValueView(x))
+		}
+		v.Datasets = append(v.Datasets, c)
 	}
 	return v
+}
+
+func driftedValueView(x dataset.DriftedValue) driftedValue {
+	v := driftedValue{Table: x.Table, Column: x.Column, Metric: x.Metric, Value: valueOf(profile.Number, x.Value)}
+	if slices.Contains([]string{"table", string(compare.Presence), string(compare.KindOf)}, x.Metric) {
+		v.Value = nil
+	}
+	return v
+}
+
+func (v *driftedValue) text() string {
+	column := shorten(v.Column, 30)
+	switch x := v.Value.(type) {
+	case float64:
+		return fmt.Sprintf("%s %s %.3g", column, v.Metric, x)
+	case string:
+		return fmt.Sprintf("%s %s ∞", column, v.Metric)
+	}
+	switch v.Metric {
+	case "table":
+		return shorten(v.Table, 30) + " is no more"
+	case string(compare.Presence):
+		return column + " is no more"
+	}
+	return column + " is of another kind"
 }
 
 // Rows are the datasets.
@@ -164,7 +214,30 @@ func (d *changedDataset) text() string {
 	if d.Unread > 0 {
 		s += "; rows of " + many(d.Unread, "table") + " not known"
 	}
-	return s + fmt.Sprintf("; %.3g %%", 100*d.Share)
+	return s + fmt.Sprintf("; %.3g %%", 100*d.Share) + d.driftText()
+}
+
+// shownDrifts is how many values that drifted are named in a line.
+const shownDrifts = 3
+
+func (d *changedDataset) driftText() string {
+	var parts []string
+	for i := range d.Drifted {
+		if i == shownDrifts {
+			parts = append(parts, many(int64(len(d.Drifted)-i), "other"))
+			break
+		}
+		parts = append(parts, d.Drifted[i].text())
+	}
+	switch {
+	case d.Drift == "":
+		return ""
+	case len(parts) > 0:
+		return "; drift: " + strings.Join(parts, ", ")
+	case d.Drift == string(drift.Undecided):
+		return "; drift not known"
+	}
+	return "; no drift"
 }
 
 // Text is a line a dataset.
@@ -224,18 +297,27 @@ func (v *changedResult) markdown() string {
 func (v *changedResult) outputs() string {
 	var n counts
 	var rows changedRows
-	names := []jsonPath{}
+	names, drifted := []jsonPath{}, []jsonPath{}
 	for _, d := range v.Datasets {
 		if d.Changed {
 			names = append(names, d.Dataset)
 		}
+		if d.Drift == string(drift.Drifted) {
+			drifted = append(drifted, d.Dataset)
+		}
 		n.Added, n.Removed, n.Modified, n.Renamed = n.Added+d.counts.Added, n.Removed+d.counts.Removed, n.Modified+d.counts.Modified, n.Renamed+d.counts.Renamed
 		rows.Added, rows.Removed, rows.Changed = rows.Added+d.changedRows.Added, rows.Removed+d.changedRows.Removed, rows.Changed+d.changedRows.Changed
 	}
-	list, err := marshal(names)
-	if err != nil {
-		list = []byte("[]")
+	list := func(names []jsonPath) []byte {
+		if b, err := marshal(names); err == nil {
+			return b
+		}
+		return []byte("[]")
 	}
-	return fmt.Sprintf("changed=%t\ndatasets=%s\nfiles_added=%d\nfiles_removed=%d\nfiles_modified=%d\nfiles_renamed=%d\nrows_added=%d\nrows_removed=%d\nrows_changed=%d\n",
-		v.Changed, list, n.Added, n.Removed, n.Modified, n.Renamed, rows.Added, rows.Removed, rows.Changed)
+	s := fmt.Sprintf("changed=%t\ndatasets=%s\nfiles_added=%d\nfiles_removed=%d\nfiles_modified=%d\nfiles_renamed=%d\nrows_added=%d\nrows_removed=%d\nrows_changed=%d\n",
+		v.Changed, list(names), n.Added, n.Removed, n.Modified, n.Renamed, rows.Added, rows.Removed, rows.Changed)
+	if v.drift {
+		s += fmt.Sprintf("drifted=%s\n", list(drifted))
+	}
+	return s
 }

@@ -57,13 +57,13 @@ func (o *rowsOptions) prepare(cmd *cobra.Command) error {
 			return fmt.Errorf("%w: --key wants different names of columns", dataset.ErrUsage)
 		}
 	}
-	return checkReports(o.reports)
+	return checkReports(o.reports, rowReports)
 }
 
-func checkReports(reports []string) error {
+func checkReports(reports, forms []string) error {
 	for _, r := range reports {
-		if form, _, _ := strings.Cut(r, "="); !slices.Contains(rowReports, form) {
-			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(rowReports, ", "), form)
+		if form, _, _ := strings.Cut(r, "="); !slices.Contains(forms, form) {
+			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(forms, ", "), form)
 		}
 	}
 	return nil
@@ -125,8 +125,11 @@ func (a *app) writeReports(reports []string, markdown, title, sentence, outputs 
 	for _, r := range reports {
 		form, file, _ := strings.Cut(r, "=")
 		text := markdown
-		if form == "github" {
+		switch form {
+		case "github":
 			text = report.Notice(title, sentence)
+		case "dotenv":
+			text = dotenv(outputs)
 		}
 		if file != "" {
 			if err := dataset.WriteReport(a.fileAt(file), []byte(text), false); err != nil {
@@ -149,6 +152,17 @@ func (a *app) writeReports(reports []string, markdown, title, sentence, outputs 
 		}
 	}
 	return nil
+}
+
+// dotenv are outputs as variables, TARN_NAME=value. GitLab takes at most 5 KB of them: a list that is too long is left out.
+func dotenv(outputs string) string {
+	var b strings.Builder
+	for line := range strings.Lines(outputs) {
+		if name, value, _ := strings.Cut(line, "="); len(value) <= 4096 {
+			b.WriteString("TARN_" + strings.ToUpper(name) + "=" + value)
+		}
+	}
+	return b.String()
 }
 
 // fileAt is a file as the user named it.

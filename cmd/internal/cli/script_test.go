@@ -49,7 +49,7 @@ func TestScript(t *testing.T) {
 		Dir:   scriptDir,
 		Setup: scriptSetup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"repo": cmdRepo, "commit": cmdCommit, "mkfiles": cmdMkfiles, "oddfiles": cmdOddfiles, "cmpdir": cmdCmpdir, "inode": cmdInode, "sameinode": cmdSameInode,
+			"repo": cmdRepo, "commit": cmdCommit, "mkfiles": cmdMkfiles, "mktable": cmdMktable, "oddfiles": cmdOddfiles, "cmpdir": cmdCmpdir, "inode": cmdInode, "sameinode": cmdSameInode,
 			"flip": cmdFlip, "exitcode": cmdExitcode, "fifo": cmdFifo, "touchback": cmdTouchback, "golden": cmdGolden, "sleep": cmdSleep, "glob": cmdGlob, "webserver": cmdWebserver,
 			"s3server": s3.cmdServer, "s3requests": cmdS3Requests, "s3wait": cmdS3Wait, "s3bytes": cmdS3Bytes,
 		},
@@ -143,6 +143,22 @@ func cmdMkfiles(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.bin", i)), b, 0o666))
 	}
+}
+
+// mktable FILE ROWS [SHIFT] writes a CSV with the columns id, v and state; SHIFT is added to each v, whose values are 0 to 96.
+func cmdMktable(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && (len(args) == 2 || len(args) == 3), "mktable FILE ROWS [SHIFT]")
+	nums := []int{0, 0}
+	for i, a := range args[1:] {
+		n, err := strconv.Atoi(a)
+		ts.Check(err)
+		nums[i] = n
+	}
+	b := []byte("id,v,state\n")
+	for i := range nums[0] {
+		b = fmt.Appendf(b, "%d,%d,%s\n", i, i*41%97+nums[1], []string{"open", "paid", "sent"}[i%3])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
 }
 
 // oddfiles DIR writes files whose names are hard.
