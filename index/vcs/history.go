@@ -101,6 +101,23 @@ func (r *Repo) Log(ctx context.Context, o LogOptions) iter.Seq2[Commit, error] {
 	}
 }
 
+// ReadCommit is the commit of an id, without its manifests.
+func (r *Repo) ReadCommit(ctx context.Context, id string) (c Commit, err error) {
+	out, err := r.run(ctx, "log", "-1", "--no-patch", "--no-color", "--no-show-signature", "--no-notes", "--encoding=UTF-8", logFormat, "--end-of-options", id)
+	if err != nil {
+		return c, err
+	}
+	fields := strings.Split(strings.TrimPrefix(strings.TrimSuffix(string(out), "\n"), "\x01"), "\x00")
+	if len(fields) != 6 {
+		return c, fmt.Errorf("git printed %q for a commit", out)
+	}
+	c.ID = fields[0]
+	for i, f := range fields[1:] {
+		c.set(5-i, f)
+	}
+	return c, nil
+}
+
 // set takes the field of a commit's head after which, with itself, so many are left.
 func (c *Commit) set(left int, f string) {
 	switch left {

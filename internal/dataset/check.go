@@ -61,11 +61,16 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) 
 	if err != nil {
 		return nil, err
 	}
-	res := &CheckResult{NotAdded: map[string]int{}}
+	res := &CheckResult{}
+	return res, r.checkEach(ctx, ts, o, res)
+}
+
+func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions, res *CheckResult) error {
+	res.NotAdded = map[string]int{}
 	for _, t := range ts {
 		n, err := r.notAdded(ctx, t, o.Remote)
 		if err != nil {
-			return res, err
+			return err
 		}
 		if n > 0 {
 			res.NotAdded[t.subject] = n
@@ -77,14 +82,14 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) 
 				return r.checkReference(ctx, t, name, o, res)
 			}}
 		if err := o.run(ctx, in, r.report, res, t.Manifest); err != nil {
-			return res, err
+			return err
 		}
 		src.close()
 	}
 	if slices.ContainsFunc(res.Problems, func(p Problem) bool { return isCorrupt(p.Err) }) {
-		return res, fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
+		return fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
 	}
-	return res, nil
+	return nil
 }
 
 // notAdded counts what a check of the manifest in the work tree does not see: the changes of the workspace, as Status finds them. Where that is not possible

@@ -12,8 +12,9 @@ import (
 
 // revRange is what a user writes for a revision or two: "A", "A..B", "A...B". Commits are ids.
 type revRange struct {
-	from, to string // of a single revision from only
-	dots     string // "", ".." or "..."
+	from, to string    // of a single revision from only
+	dots     string    // "", ".." or "..."
+	typed    [2]string // what the user wrote for them
 }
 
 // String is the range as git takes it.
@@ -29,6 +30,7 @@ func (r *Repo) readRange(ctx context.Context, arg string) (revRange, error) {
 			break
 		}
 	}
+	s.typed = [2]string{from, to}
 	var err error
 	if s.from, err = r.git.ReadRev(ctx, from); err != nil || s.dots == "" {
 		return s, err

@@ -28,6 +28,9 @@ type DriftOptions struct {
 	Exact    bool     // read all values, wherever and however many they are
 	Compat   drift.Compat
 	Media    bool // pictures and texts as well
+	Context  int  // changed files to list, together with the commits; 0: neither is looked for
+	Check    bool // hold the new side against its contract, too
+	CheckSettings
 }
 
 // MergeBase stands for where HEAD left the branch that it will be merged into.
@@ -38,6 +41,8 @@ type DriftResult struct {
 	From, To string // of the reference and the other: a commit, "" for the work tree's manifests, a file
 	Tables   []*TableDrift
 	Reports  []*report.Result // the verdicts, by dataset
+	Context  *DriftContext    // nil where it was not asked for, and of files
+	Checks   *CheckResult     // of the new side, where that was asked for
 	Problems []Problem
 }
 
@@ -64,6 +69,9 @@ func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) 
 	if err == nil {
 		err = r.sideContracts(ctx, res.To, cur, o.Contract)
 	}
+	if err == nil {
+		err = wantContract(cur, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +84,10 @@ func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) 
 	if len(ref)+len(cur) == 0 {
 		return nil, fmt.Errorf("%w: there is no dataset to compare", ErrUsage)
 	}
-	return res, r.driftPairs(ctx, ref, cur, o, res)
+	if err := r.driftPairs(ctx, ref, cur, o, res); err != nil {
+		return res, err
+	}
+	return res, r.driftAlso(ctx, revs, ref, cur, o, res)
 }
 
 // driftSides are the commits to compare; to is "" for the work tree.
@@ -147,13 +158,29 @@ func DriftFiles(ctx context.Context, dir string, o DriftOptions, r *Repo, rep Re
 		}
 		sides = append(sides, s)
 	}
+	if err := wantContract(sides, o); err != nil {
+		return nil, err
+	}
 	d := &drifting{o: o, res: res, rep: rep}
 	err := d.pair(ctx, sides[0], sides[1], o.Args[0]+" → "+o.Args[1])
-	return res, d.outcome(err)
+	if err = d.outcome(err); err == nil && o.Check {
+		err = driftCheckFiles(ctx, dir, o, rep, res)
+	}
+	return res, err
 }
 
 func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftOptions, res *DriftResult) error {
 	d := &drifting{o: o, res: res, rep: r.report}
+	for _, p := range pairSides(ref, cur) {
+		if err := d.pair(ctx, p[0], p[1], either(p).dataset); err != nil {
+			return d.outcome(err)
+		}
+	}
+	return d.outcome(nil)
+}
+
+// pairSides puts the datasets of both versions together, by name; one of a pair may be nil.
+func pairSides(ref, cur []*profileSide) (pairs [][2]*profileSide) {
 	var names []string
 	find := func(sides []*profileSide, name string) *profileSide {
 		for _, s := range sides {
@@ -168,11 +195,9 @@ func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftO
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		if err := d.pair(ctx, find(ref, name), find(cur, name), name); err != nil {
-			return d.outcome(err)
-		}
+		pairs = append(pairs, [2]*profileSide{find(ref, name), find(cur, name)})
 	}
-	return d.outcome(nil)
+	return pairs
 }
 
 // drifting is one comparison.

@@ -59,6 +59,9 @@ func (p *tablePair) compare(ctx context.Context, rep *report.Result) error {
 		return err
 	}
 	for _, c := range t.Columns {
+		if p.d.o.NoValues {
+			c.Hide()
+		}
 		rep.Checks = append(rep.Checks, c.Checks(t.Name, p.line(c.Column))...)
 	}
 	return nil

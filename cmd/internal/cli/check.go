@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -37,8 +36,8 @@ tables, rows. It reads what the manifest says, from the workspace where that is
 unchanged, else from the cache, else from the remote, and there only the parts
 that it needs. With --contract or --schema and without REV it reads files or
 directories as they stand on the disk, tracked or not, also outside of Git.
-Reports are github, gitlab, junit, markdown and sarif. docs/checks.md lists the
-checks.`,
+Reports are github, gitlab, html, junit, markdown and sarif. docs/checks.md
+lists the checks.`,
 		example: "  tarn check\n  tarn check data HEAD~5:data\n  tarn check new.csv --schema data.schema.json\n  tarn check --report junit=check.xml --report github\n  tarn check --init data",
 		codes:   []int{exitDiffers, exitCorrupt},
 		means:   map[int]string{exitDiffers: "a check failed", exitUsage: "wrong arguments or contract, or nothing to check", exitFailed: "could not check: disk, network, permission"},
@@ -72,10 +71,8 @@ func (o *checkOptions) prepare() error {
 	if o.Shown == 0 {
 		o.Shown = -1
 	}
-	for _, r := range o.reports {
-		if form, _, _ := strings.Cut(r, "="); !slices.Contains(report.Formats, form) {
-			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(report.Formats, ", "), form)
-		}
+	if err := wantForms(o.reports); err != nil {
+		return err
 	}
 	o.Contract, o.Now = firstOf(o.contract, o.schema), time.Now()
 	return nil
@@ -100,7 +97,7 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 	if serr := a.show("check", v); err == nil {
 		err = serr
 	}
-	if rerr := a.report(o.reports, res.Results); err == nil {
+	if rerr := a.report(o.reports, res.Results, func() ([]byte, error) { return checkPage(res, o.NoValues) }); err == nil {
 		err = rerr
 	}
 	if err != nil {
@@ -141,51 +138,6 @@ func (o *checkOptions) verdict(rs []*report.Result) error {
 		return fmt.Errorf("could not check: %s", many(int64(n.Broken), "check"))
 	case n.Passed+n.Errors+n.Warnings+n.Infos == 0:
 		return fmt.Errorf("%w: every check was skipped, so nothing was checked", dataset.ErrUsage)
-	}
-	return nil
-}
-
-// report writes the reports that were asked for; one without a file goes to stdout, that of github also into the files that the runner names.
-func (a *app) report(reports []string, rs []*report.Result) error {
-	for _, r := range reports {
-		form, file, _ := strings.Cut(r, "=")
-		var b bytes.Buffer
-		if err := report.Write(&b, form, rs); err != nil {
-			return err
-		}
-		if file != "" {
-			if !filepath.IsAbs(file) {
-				file = filepath.Join(a.dir, file)
-			}
-			if err := dataset.WriteReport(file, b.Bytes(), false); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := a.Out.Write(b.Bytes()); err != nil {
-			return err
-		}
-		if form == "github" {
-			if err := a.stepFiles(rs); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (a *app) stepFiles(rs []*report.Result) error {
-	if file := a.Getenv("GITHUB_STEP_SUMMARY"); file != "" {
-		var b bytes.Buffer
-		if err := report.Write(&b, "markdown", rs); err != nil {
-			return err
-		}
-		if err := dataset.WriteReport(file, b.Bytes(), true); err != nil {
-			return err
-		}
-	}
-	if file := a.Getenv("GITHUB_OUTPUT"); file != "" {
-		return dataset.WriteReport(file, []byte(report.Outputs(rs)), true)
 	}
 	return nil
 }

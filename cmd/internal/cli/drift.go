@@ -36,9 +36,9 @@ it compares HEAD with the manifests of the work tree, with one REV that commit
 with these, with two REV (or A..B) both; A...B begins where B left A. --against
 merge-base begins where HEAD left the branch that it will be merged into. NAME
 is a dataset or a part of one. The size of an effect decides, p-values inform;
-limits are in the contract. Reports are github, gitlab, junit, markdown and
-sarif. docs/drift.md has the definitions.`,
-		example: "  tarn drift\n  tarn drift v1.0 data\n  tarn drift --against merge-base --report markdown\n  tarn drift old.csv new.csv",
+limits are in the contract. Reports are github, gitlab, html, junit, markdown
+and sarif. docs/drift.md has the definitions.`,
+		example: "  tarn drift\n  tarn drift v1.0 data\n  tarn drift --against merge-base --report markdown\n  tarn drift v1.0 --report html=drift.html\n  tarn drift old.csv new.csv",
 		codes:   []int{exitDiffers, exitIncomplete, exitCorrupt},
 		means: map[int]string{exitDiffers: "something drifted", exitUsage: "wrong arguments or contract, or nothing to judge",
 			exitFailed: "could not: disk, network; or profiles leave it open", exitIncomplete: "a table could not be had; others were compared"},
@@ -55,6 +55,8 @@ sarif. docs/drift.md has the definitions.`,
 	f.StringVar(&o.failOn, "fail-on", "error", "`LEVEL`: error, warning, never")
 	f.StringArrayVar(&o.reports, "report", nil, "also write a report, `FORM[=FILE]`")
 	f.BoolVar(&o.Media, "media", false, "pictures and text files, too: each is a row")
+	f.BoolVar(&o.Check, "check", false, "hold the new version against its contract, too")
+	f.BoolVar(&o.NoValues, "no-values", false, "show no value of the data")
 	f.BoolVarP(&o.all, "all", "a", false, "the bins of every column")
 	f.StringVarP(&o.Remote, "remote", "r", "", "`NAME` of the remote to read from")
 	cmd.MarkFlagsMutuallyExclusive("contract", "schema")
@@ -65,10 +67,8 @@ func (o *driftOptions) prepare(a *app) error {
 	if !slices.Contains([]string{"error", "warning", "never"}, o.failOn) {
 		return fmt.Errorf("%w: --fail-on is error, warning or never, not %q", dataset.ErrUsage, o.failOn)
 	}
-	for _, r := range o.reports {
-		if form, _, _ := strings.Cut(r, "="); !slices.Contains(report.Formats, form) {
-			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(report.Formats, ", "), form)
-		}
+	if err := o.prepareReports(); err != nil {
+		return err
 	}
 	if o.compat != "" && !drift.IsCompat(o.compat) {
 		return fmt.Errorf("%w: --compat is one of %s, not %q", dataset.ErrUsage, strings.Join(drift.Compats, ", "), o.compat)
@@ -98,13 +98,17 @@ func (a *app) runDrift(ctx context.Context, o *driftOptions) error {
 	if serr := a.show("drift", v); err == nil {
 		err = serr
 	}
-	if rerr := a.report(o.reports, res.Reports); err == nil {
+	all := res.Reports
+	if res.Checks != nil {
+		all = slices.Concat(all, res.Checks.Results)
+	}
+	if rerr := a.report(o.reports, all, func() ([]byte, error) { return o.page(res) }); err == nil {
 		err = rerr
 	}
 	if err != nil {
 		return err
 	}
-	return o.verdict(res.Reports)
+	return o.verdict(all)
 }
 
 func (a *app) drifted(ctx context.Context, o *driftOptions) (*dataset.DriftResult, error) {

@@ -13,11 +13,12 @@ import (
 )
 
 type driftResult struct {
-	From     string         `json:"from"`
-	To       string         `json:"to"`
-	Status   string         `json:"status"`
-	Tables   []driftedTable `json:"tables"`
-	Problems []problem      `json:"problems"`
+	From     string           `json:"from"`
+	To       string           `json:"to"`
+	Status   string           `json:"status"`
+	Tables   []driftedTable   `json:"tables"`
+	Checks   []checkedSubject `json:"checks,omitempty"`
+	Problems []problem        `json:"problems"`
 	all      bool
 }
 
@@ -100,6 +101,9 @@ func driftView(res *dataset.DriftResult) *driftResult {
 		worst(&v.Status, drift.Status(dt.Status))
 		v.Tables = append(v.Tables, dt)
 	}
+	if res.Checks != nil {
+		v.Checks = checkView(res.Checks).Results
+	}
 	return v
 }
 
@@ -162,6 +166,10 @@ func (v *driftResult) Text(p *printer) {
 			p.f("\n")
 		}
 		v.Tables[i].text(p, v.all)
+	}
+	for i := range v.Checks {
+		p.f("\n")
+		v.Checks[i].text(p)
 	}
 }
 
@@ -248,6 +256,7 @@ func (v *driftedColumn) detail(p *printer, all bool) {
 	if v.Test != "" {
 		p.f("    %s p %.3g, q %.3g over all columns\n", v.Test, v.r.P, v.r.Q)
 	}
+	v.histograms(p)
 	if len(v.r.Bins) == 0 {
 		return
 	}
@@ -257,7 +266,7 @@ func (v *driftedColumn) detail(p *printer, all bool) {
 			p.f("      … and %s more\n", count(int64(len(v.r.Bins)-i)))
 			break
 		}
-		p.f("      %s %s → %s\n", pad(shorten(b.Label, 28), 28), pad(portion(b.Ref, v.Ref), 7), portion(b.Cur, v.Cur))
+		p.f("      %s %s → %s\n", padTo(shorten(b.Label, 28), 28), pad(portion(b.Ref, v.Ref), 7), v.bars(p, b))
 	}
 }
 

@@ -73,6 +73,7 @@ type Result struct {
 	Bins     []Bin
 	Ref, Cur *profile.Column // one may be nil
 	Note     string
+	Hidden   bool // Hide took values of the data out
 }
 
 // Columns compares two columns of one name.
