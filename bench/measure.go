@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -54,8 +53,7 @@ func (b *bench) output(dir, script string) (sample, string, error) {
 	if err != nil {
 		return s, "", fmt.Errorf("%s\n%w\n%s", script, err, out)
 	}
-	ru := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	s.cpu, s.peak = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), ru.Maxrss<<10
+	s.cpu, s.peak = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), peak(cmd.ProcessState)
 	return s, string(out), nil
 }
 

@@ -205,7 +205,11 @@ func (t *driftedTable) text(p *printer, all bool) {
 }
 
 func (v *driftedColumn) row() []string {
-	row := []string{shorten(v.Column, 30), v.Status, v.As, "", "", "", "", "", "", ""}
+	status := v.Status
+	if v.r.Unjudged() {
+		status = "measured"
+	}
+	row := []string{shorten(v.Column, 30), status, v.As, "", "", "", "", "", "", ""}
 	at := map[compare.Metric]int{compare.PSI: 3, compare.KS: 4, compare.JS: 5, compare.Wasserstein: 6, compare.Nulls: 7}
 	for _, m := range v.r.Measures {
 		if i := at[m.Metric]; i > 0 {

@@ -122,6 +122,11 @@ func Columns(name string, ref, cur Side, rules Rules) *Result {
 	return r
 }
 
+// Unjudged says that the distribution was measured and not judged, as Note says, and that nothing else was found.
+func (r *Result) Unjudged() bool {
+	return r.Status == drift.OK && (r.Form == Keys || r.Form == Times) && r.Note != ""
+}
+
 // measureOnly takes the limits of distributions away.
 func measureOnly(r Rules) Rules {
 	for _, m := range []Metric{PSI, KS, JS, Wasserstein} {
