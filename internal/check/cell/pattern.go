@@ -22,10 +22,17 @@ const matchTimeout = 200 * time.Millisecond
 
 // NewPattern compiles a pattern; it matches as ^(?:p)$, so that "ab|cd" does not accept "abx".
 func NewPattern(p string) (*Pattern, error) {
-	whole := `\A(?:` + p + `)\z`
-	re, err := regexp.Compile(whole)
+	// By itself first: "a)|(b" is none, and would be one between the parentheses.
+	_, err := regexp.Compile(p)
 	if err == nil {
-		return &Pattern{text: p, re: re, dfa: newDFA(whole)}, nil
+		whole := `\A(?:` + p + `)\z`
+		var re *regexp.Regexp
+		if re, err = regexp.Compile(whole); err == nil {
+			return &Pattern{text: p, re: re, dfa: newDFA(whole)}, nil
+		}
+	}
+	if _, eerr := regexp2.Compile(p, regexp2.ECMAScript); eerr != nil {
+		return nil, fmt.Errorf("pattern %q: %w", p, err)
 	}
 	ecma, eerr := regexp2.Compile(`^(?:`+p+`)$`, regexp2.ECMAScript)
 	if eerr != nil {
