@@ -309,8 +309,8 @@ func TestEncode(t *testing.T) {
 		for _, x := range []*Profile{q, q} {
 			m2.Merge(x)
 		}
-		m1.finish()
-		m2.finish()
+		m1.Finish()
+		m2.Finish()
 		if !bytes.Equal(encoded(m1), encoded(m2)) {
 			t.Error("it merges in another way")
 		}
