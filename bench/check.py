@@ -98,4 +98,5 @@ def main():
                 name, *(statistics.median(r[i] for r in runs) for i in (0, 1)), *ratio, runs[0][2]))
 
 
-main()
+if __name__ == "__main__":
+    main()

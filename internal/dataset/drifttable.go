@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"slices"
 
 	"tarn/internal/check/contract"
 	"tarn/internal/check/report"
@@ -67,10 +68,12 @@ func (p *tablePair) compare(ctx context.Context, rep *report.Result) error {
 	return nil
 }
 
-// driftValues is up to how many values a column is compared by all of them, and driftHeld how many are held at once, both sides together.
+// driftValues is up to how many values a column is compared by all of them, and driftHeld how many are held at once, both sides together. Of more than driftFiles
+// files all are opened only for what the profiles leave undecided.
 const (
 	driftValues = 2_000_000
 	driftHeld   = 24_000_000
+	driftFiles  = 1000
 )
 
 // columns compares all columns; those whose values are to be read, some at a time.
@@ -131,8 +134,14 @@ func (p *tablePair) exactColumns(names []string) (exact []string) {
 			exact = append(exact, n)
 		}
 	}
-	if len(exact) == 0 || p.d.o.Exact {
+	if p.d.o.Exact {
 		return exact
+	}
+	if max(len(p.files[0].files), len(p.files[1].files)) > driftFiles {
+		exact = slices.DeleteFunc(exact, func(n string) bool { return !p.undecided(n) })
+	}
+	if len(exact) == 0 {
+		return nil
 	}
 	for i, s := range p.sides {
 		for _, e := range p.files[i].files {
@@ -142,6 +151,12 @@ func (p *tablePair) exactColumns(names []string) (exact []string) {
 		}
 	}
 	return exact
+}
+
+// undecided says that profiles alone leave it open whether a column drifted.
+func (p *tablePair) undecided(name string) bool {
+	c := compare.Columns(name, compare.Side{Column: p.t.Ref.Column(name)}, compare.Side{Column: p.t.Cur.Column(name)}, p.rules(name))
+	return slices.ContainsFunc(c.Measures, func(m compare.Measured) bool { return m.Status == drift.Undecided })
 }
 
 // collect reads all values of some columns.

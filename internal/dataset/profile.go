@@ -16,6 +16,7 @@ import (
 	"tarn/index"
 	"tarn/internal/check"
 	"tarn/internal/check/contract"
+	"tarn/internal/check/table"
 	"tarn/internal/profile"
 	"tarn/store/digest"
 )
@@ -210,14 +211,57 @@ const (
 	filesAtATime = 64
 )
 
-// table merges the profiles of a table's files, in their order.
+// table gives the profile of a table. That of many files is kept as a whole, besides those of the files: then it is one file to read, and not one for each.
 func (s *profileSide) table(ctx context.Context, t *tableFiles, rep Reporter) (*TableProfile, []Problem, error) {
-	all := &TableProfile{Subject: s.subject, Name: t.name, Profile: &profile.Profile{}}
-	var known atomic.Int64
-	var problems []Problem
 	if t.media != "" {
 		return s.mediaTable(ctx, t, rep)
 	}
+	id, options, ok := s.tableID(t)
+	if ok {
+		if p := s.repo.keptProfile(id, options); p != nil {
+			size := int64(0)
+			for _, e := range t.files {
+				size += e.Size
+			}
+			rep.Add(int64(len(t.files)), size)
+			return &TableProfile{Subject: s.subject, Name: t.name, Known: int64(len(t.files)), Profile: p}, nil, nil
+		}
+	}
+	all, problems, err := s.merged(ctx, t, rep)
+	if err == nil && ok && len(problems) == 0 && all.Problem == "" { // a problem has a path in it, and the name of the profile has none
+		err = s.repo.keepProfile(id, options, all.Profile)
+	}
+	return all, problems, err
+}
+
+// manyFiles is how many files a table has whose profile is kept.
+const manyFiles = 16
+
+// tableID names the profile of a table; ok says that it can be kept, and be known without a look at the bytes.
+func (s *profileSide) tableID(t *tableFiles) (id, options digest.Digest, ok bool) {
+	if s.repo == nil || s.version == nil || len(t.files) < manyFiles {
+		return id, options, false
+	}
+	of := map[[2]string]digest.Digest{}
+	parts := make([]profile.Part, 0, len(t.files))
+	for _, e := range t.files {
+		format, compression := table.FormatOf(e.Path)
+		o, ok := of[[2]string{format, compression}]
+		if !ok {
+			o = t.o.Digest(e.Path)
+			of[[2]string{format, compression}] = o
+		}
+		parts = append(parts, profile.Part{File: e.Digest, Options: o})
+	}
+	id, options = profile.Table(parts)
+	return id, options, true
+}
+
+// merged merges the profiles of a table's files, in their order.
+func (s *profileSide) merged(ctx context.Context, t *tableFiles, rep Reporter) (*TableProfile, []Problem, error) {
+	all := &TableProfile{Subject: s.subject, Name: t.name, Profile: &profile.Profile{}}
+	var known atomic.Int64
+	var problems []Problem
 	for files := range slices.Chunk(t.files, filesAtATime) {
 		ps, errs := make([]*profile.Profile, len(files)), make([]error, len(files))
 		one := func(ctx context.Context, i, workers int) {
@@ -254,6 +298,7 @@ func (s *profileSide) table(ctx context.Context, t *tableFiles, rep Reporter) (*
 			all.Merge(p)
 		}
 	}
+	all.Finish()
 	all.Known = known.Load()
 	return all, problems, nil
 }

@@ -311,3 +311,20 @@ func TestJudge(t *testing.T) {
 		t.Errorf("no limits: %s", s)
 	}
 }
+
+// TestSmirnovTerms: some terms are as good as all.
+func TestSmirnovTerms(t *testing.T) {
+	for _, n := range []int{20_000, 100_001, 500_000} {
+		for _, z2 := range []float64{2.2, 3, 10, 100, 340} {
+			x := math.Sqrt(z2 / float64(n))
+			sum := 0.0
+			for j := range int(float64(n)*(1-x)) + 1 {
+				p := x + float64(j)/float64(n)
+				sum += binomial(float64(j), float64(n), p) / p
+			}
+			if got, want := smirnovSF(n, x), x*sum; math.Abs(got/want-1) > 1e-12 {
+				t.Errorf("n %d, n·x² %g: %g, all terms make %g", n, z2, got, want)
+			}
+		}
+	}
+}

@@ -16,7 +16,7 @@ type Sample struct {
 // NewSample sorts values in their place and drops NaN.
 func NewSample(values []float64) Sample {
 	values = slices.DeleteFunc(values, math.IsNaN)
-	slices.Sort(values)
+	new(Sorter).Sort(values)
 	return Sample{Values: values}
 }
 

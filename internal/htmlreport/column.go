@@ -43,6 +43,14 @@ func newColumn(t *section, r *compare.Result) *column {
 	return c
 }
 
+// Word is the status, as the terminal has it: nothing is ok that nobody judged.
+func (c *column) Word() string {
+	if c.Unjudged() {
+		return "measured"
+	}
+	return string(c.Status)
+}
+
 // weight orders measures of one status: how many times the limit they are.
 func weight(m *compare.Measured) float64 {
 	for _, l := range []float64{m.Limits.Fail, m.Limits.Warn} {

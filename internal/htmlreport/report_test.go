@@ -302,6 +302,29 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// What nobody judged is not ok, neither in the line of its column nor above its histograms.
+func TestUnjudged(t *testing.T) {
+	csv := func(from int) *profile.Profile {
+		var b strings.Builder
+		b.WriteString("id,day,x\n")
+		for i := range 2000 {
+			fmt.Fprintf(&b, "%d,20%02d-01-02,%d\n", from+i, 10+i%10+from%7, i%5)
+		}
+		return columnsOf(t, b.String())
+	}
+	page, err := Render(&Report{Title: "x", Compared: true, Tables: []Table{compared("t", csv(0), csv(5000))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for column, want := range map[string]string{"id": "measured", "day": "measured", "x": "ok"} {
+		for _, at := range []string{`(?s)<tr><th scope="row">(?:<a [^>]*>)?<bdi>` + column + `</bdi>.*?<span class="badge ([a-z]+)">`, `<summary><h3><bdi>` + column + `</bdi></h3> <span class="badge ([a-z]+)">`} {
+			if m := regexp.MustCompile(at).FindSubmatch(page); m == nil || string(m[1]) != want {
+				t.Errorf("%s: %s, want %s", column, m, want)
+			}
+		}
+	}
+}
+
 // A constant, infinities and nothing are no chart, and no error.
 func TestOddColumns(t *testing.T) {
 	csv := func(lines ...string) *profile.Profile {

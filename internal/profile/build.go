@@ -91,7 +91,7 @@ func Build(ctx context.Context, name string, src table.Source, d digest.Digest, 
 		return nil, err
 	}
 	p.Problem = problem
-	p.finish()
+	p.Finish()
 	return p, nil
 }
 
@@ -103,8 +103,8 @@ func newColumn(name string, seed uint64, task, column int) *Column {
 	return c
 }
 
-// finish brings the profile into the form that is stored.
-func (p *Profile) finish() {
+// Finish brings the profile into the form that is stored: what was merged is then the same as what is read again.
+func (p *Profile) Finish() {
 	for _, c := range p.Columns {
 		c.Top.finish()
 		for _, d := range []*Dist{&c.Numbers, &c.Times, &c.Lengths} {
@@ -114,6 +114,18 @@ func (p *Profile) finish() {
 			}
 		}
 	}
+}
+
+// Part is one of the files of a table, and the options that it is read with.
+type Part struct{ File, Options digest.Digest }
+
+// Table is the name of the profile of a table that is merged from those of parts, in this order, and its options.
+func Table(parts []Part) (id, options digest.Digest) {
+	b := make([]byte, 0, 64*len(parts))
+	for _, p := range parts {
+		b = append(append(b, p.File[:]...), p.Options[:]...)
+	}
+	return digest.Sum(b), digest.Sum([]byte("tarn table"))
 }
 
 // unique gives labels that stand twice, or are blank, names of their own.

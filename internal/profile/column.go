@@ -75,7 +75,7 @@ func (c *Column) Distinct() (n int64, exact bool) {
 func (c *Column) add(x *extractor, col *table.Column, rows int) {
 	x.column(col, rows)
 	c.Rows, c.Nulls, c.Numbers.NaN = c.Rows+int64(rows), c.Nulls+x.absent, c.Numbers.NaN+x.nan
-	x.sort(x.numbers)
+	x.sorter.Sort(x.numbers)
 	runs := x.runs[:0]
 	for i := 0; i < len(x.numbers); {
 		f, from := x.numbers[i], i
@@ -87,7 +87,7 @@ func (c *Column) add(x *extractor, col *table.Column, rows int) {
 	}
 	c.Numbers.addSorted(x.numbers)
 	if len(x.times) > 0 {
-		x.sort(x.times)
+		x.sorter.Sort(x.times)
 		for i, t := range x.times {
 			if i == 0 || t != x.times[i-1] {
 				c.distinct.add(hashBits(^math.Float64bits(t)))

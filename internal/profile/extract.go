@@ -3,11 +3,11 @@ package profile
 import (
 	"bytes"
 	"math"
-	"slices"
 	"unicode/utf8"
 
 	"tarn/internal/check/cell"
 	"tarn/internal/check/table"
+	"tarn/internal/drift"
 )
 
 // Nulls are the texts that stand for no value, beside the empty one.
@@ -22,7 +22,7 @@ type extractor struct {
 	texts   texts
 	absent  int64
 	nan     int64
-	keys    [2][]uint64 // of sorting
+	sorter  drift.Sorter
 	lengths []int64
 	runs    []run
 }
@@ -174,72 +174,6 @@ func instant(b []byte) (float64, bool) {
 	}
 	ns, ok := cell.ParseDatetime(b)
 	return float64(ns) / 1e9, ok
-}
-
-// key orders numbers as integers; -0 is 0.
-func key(f float64) uint64 {
-	if f == 0 {
-		return 1 << 63
-	}
-	u := math.Float64bits(f)
-	if u>>63 == 1 {
-		return ^u
-	}
-	return u | 1<<63
-}
-
-func unkey(u uint64) float64 {
-	if u>>63 == 1 {
-		return math.Float64frombits(u &^ (1 << 63))
-	}
-	return math.Float64frombits(^u)
-}
-
-// sort orders numbers in their place. Many are sorted by digits of 8 bits; a digit that all share costs nothing more.
-func (x *extractor) sort(v []float64) {
-	if len(v) < 256 {
-		slices.Sort(v)
-		for i, f := range v {
-			if f == 0 {
-				v[i] = 0
-			}
-		}
-		return
-	}
-	for i := range x.keys {
-		if cap(x.keys[i]) < len(v) {
-			x.keys[i] = make([]uint64, len(v))
-		}
-	}
-	from, to := x.keys[0][:len(v)], x.keys[1][:len(v)]
-	var counts [8][256]uint32
-	for i, f := range v {
-		u := key(f)
-		from[i] = u
-		for d := range 8 {
-			counts[d][byte(u>>(8*d))]++
-		}
-	}
-	for d := range 8 {
-		c := &counts[d]
-		if c[byte(from[0]>>(8*d))] == uint32(len(v)) {
-			continue
-		}
-		at := uint32(0)
-		for i, n := range c {
-			c[i] = at
-			at += n
-		}
-		for _, u := range from {
-			b := byte(u >> (8 * d))
-			to[c[b]] = u
-			c[b]++
-		}
-		from, to = to, from
-	}
-	for i, u := range from {
-		v[i] = unkey(u)
-	}
 }
 
 // texts counts the different texts of a batch, by an open table.

@@ -59,7 +59,7 @@ func BuildMedia(ctx context.Context, m Media, name string, src decode.Source, d 
 		r.p.Problem, err = err.Error(), nil
 	}
 	r.number("bytes", float64(src.Size()), true)
-	r.p.finish()
+	r.p.Finish()
 	return r.p, err
 }
 
@@ -293,6 +293,6 @@ func Join(ps []*Profile) *Profile {
 	for _, p := range ps {
 		all.Merge(p)
 	}
-	all.finish()
+	all.Finish()
 	return all
 }

@@ -271,25 +271,6 @@ func TestTopBound(t *testing.T) {
 	}
 }
 
-func TestSortNumbers(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 5))
-	x := &extractor{}
-	for _, n := range []int{0, 1, 255, 256, 5000} {
-		v := make([]float64, n)
-		for i := range v {
-			v[i] = []float64{r.NormFloat64(), float64(r.IntN(5)) - 2, math.Inf(1), math.Inf(-1), math.Copysign(0, -1), math.MaxFloat64, -math.SmallestNonzeroFloat64}[r.IntN(7)]
-		}
-		want := slices.Clone(v)
-		slices.Sort(want)
-		x.sort(v)
-		for i := range v {
-			if v[i] != want[i] || math.Signbit(v[i]) && v[i] == 0 {
-				t.Fatalf("%d: %v, want %v", i, v[i], want[i])
-			}
-		}
-	}
-}
-
 func TestDistinct(t *testing.T) {
 	for _, n := range []int{0, 1, 10, 100, 1000, 5000, 50_000, 500_000} {
 		var h HLL
@@ -328,8 +309,8 @@ func TestEncode(t *testing.T) {
 		for _, x := range []*Profile{q, q} {
 			m2.Merge(x)
 		}
-		m1.finish()
-		m2.finish()
+		m1.Finish()
+		m2.Finish()
 		if !bytes.Equal(encoded(m1), encoded(m2)) {
 			t.Error("it merges in another way")
 		}
