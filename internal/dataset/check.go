@@ -20,7 +20,6 @@ import (
 	"tarn/internal/check/contract"
 	"tarn/internal/check/report"
 	"tarn/internal/durable"
-	"tarn/store/cache"
 	"tarn/store/digest"
 )
 
@@ -370,15 +369,8 @@ func (s *versionSource) here(e check.Entry) bool {
 		f.Close()
 		return true
 	}
-	store, err := s.cache()
+	store, err := s.r.openCache()
 	return err == nil && store.Has(entry.Digest)
-}
-
-// cache opens the cache for the first who asks; files are opened by many goroutines.
-func (s *versionSource) cache() (*cache.Cache, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.r.openCache()
 }
 
 func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, error) {
@@ -386,7 +378,7 @@ func (s *versionSource) open(ctx context.Context, e check.Entry) (check.File, er
 	if f := s.workspace(&entry); f != nil {
 		return f, nil
 	}
-	store, err := s.cache()
+	store, err := s.r.openCache()
 	if err != nil {
 		return nil, err
 	}

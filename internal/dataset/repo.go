@@ -57,7 +57,9 @@ type Repo struct {
 	prefix string // of Dir below root, slashes, "" at the root
 	common string // what worktrees share: cache, local configuration, ledgers
 	own    string // of this worktree: stat indexes
-	store  *cache.Cache
+
+	storeMu sync.Mutex
+	store   *cache.Cache
 
 	stuck   *moving // a move that was interrupted and can't be finished, for the reason stuckBy
 	stuckBy error
@@ -205,8 +207,10 @@ func (r *Repo) Close() error {
 // Root is the top of the work tree, an absolute path.
 func (r *Repo) Root() string { return r.root }
 
-// openCache opens the local store, and makes it if it is not there.
+// openCache opens the local store, and makes it if it is not there; by the first of many goroutines who asks.
 func (r *Repo) openCache() (*cache.Cache, error) {
+	r.storeMu.Lock()
+	defer r.storeMu.Unlock()
 	if r.store != nil {
 		return r.store, nil
 	}
