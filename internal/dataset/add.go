@@ -77,7 +77,7 @@ func (r *Repo) Add(ctx context.Context, o AddOptions) (*AddResult, error) {
 		err = a.run(ctx)
 	}
 	res.Seconds = time.Since(start).Seconds()
-	if err = r.outcome(err, res.Problems); refusals(err, res.Problems) > 0 {
+	if err = outcome(err, res.Problems); refusals(err, res.Problems) > 0 {
 		err = fmt.Errorf("%w: the manifest moved on since the last checkout", ErrRefused)
 		if slices.ContainsFunc(res.Problems, func(p Problem) bool { return errors.Is(p.Err, errMoved) }) {
 			err = &Hinted{err, "tarn checkout, or --force, to undo what Git brought"}

@@ -163,10 +163,7 @@ func (m *CacheMoved) lookAtOld(ctx context.Context, r *Repo) error {
 
 // checkCacheDir makes what the user wrote absolute, and says why it can't be a cache.
 func (r *Repo) checkCacheDir(dir string) (string, error) {
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(r.root, filepath.FromSlash(r.prefix), dir)
-	}
-	dir = filepath.Clean(dir)
+	dir = filepath.Clean(r.absHere(dir))
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return "", fmt.Errorf("%w: %s is not a directory", ErrUsage, dir)
 	}

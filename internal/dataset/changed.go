@@ -105,7 +105,7 @@ func (r *Repo) Changed(ctx context.Context, o ChangedOptions) (*ChangedResult, e
 			return nil, err
 		}
 	}
-	return res, r.outcome(nil, res.Problems)
+	return res, outcome(nil, res.Problems)
 }
 
 // add takes a change in.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"tarn/index"
 	"tarn/internal/check/report"
 	"tarn/internal/drift"
 	"tarn/internal/profile/compare"
@@ -72,10 +71,7 @@ func (r *Repo) driftSide(ctx context.Context, commit string, t Target, remote st
 	if v == nil || err != nil {
 		return nil, err
 	}
-	s := &profileSide{subject: commit + ":" + t.String(), dataset: t.String(), single: v.Form == index.FormFile, repo: r}
-	src := &versionSource{r: r, w: wanted{t, v, commit}, remote: remote, problems: &s.lost}
-	s.src, s.version, s.close = src, src, src.close
-	return s, nil
+	return r.versionSide(wanted{t, v, commit}, commit, remote), nil
 }
 
 // drifted takes in what the verb found.

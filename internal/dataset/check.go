@@ -159,19 +159,13 @@ func (r *Repo) checkTargets(ctx context.Context, o CheckOptions) ([]checkTarget,
 // checkTarget finds the datasets that an argument names. Of one that names many, those without a contract are left out.
 func (r *Repo) checkTarget(ctx context.Context, arg string, o CheckOptions) ([]checkTarget, error) {
 	rev, p := splitRev(arg)
-	s := Selection{}
+	var paths []string
 	if p != "" {
-		s.Paths = []string{p}
+		paths = []string{p}
 	}
-	if rev != "" {
-		s.Revs = []string{rev}
-	}
-	ws, problems, err := r.versions(ctx, s)
+	ws, err := r.versionsAt(ctx, rev, paths)
 	if err != nil {
 		return nil, err
-	}
-	if len(problems) > 0 {
-		return nil, problems[0].Err
 	}
 	if len(ws) == 0 && arg != "" {
 		return nil, fmt.Errorf("%w: there is no dataset %s", ErrUsage, arg)
@@ -185,13 +179,33 @@ func (r *Repo) checkTarget(ctx context.Context, arg string, o CheckOptions) ([]c
 		if err != nil {
 			return nil, err
 		}
-		subject := w.String()
-		if rev != "" {
-			subject = rev + ":" + subject
-		}
-		ts = append(ts, checkTarget{w, rev, subject, c})
+		ts = append(ts, checkTarget{w, rev, subject(rev, w.Target), c})
 	}
 	return ts, nil
+}
+
+// versionsAt are the datasets below paths in a revision; rev is empty for the manifests of the work tree, and no paths are all. A manifest that can't be read is an error.
+func (r *Repo) versionsAt(ctx context.Context, rev string, paths []string) ([]wanted, error) {
+	s := Selection{Paths: paths}
+	if rev != "" {
+		s.Revs = []string{rev}
+	}
+	ws, problems, err := r.versions(ctx, s)
+	if err == nil && len(problems) > 0 {
+		err = problems[0].Err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ws, nil
+}
+
+// subject names what is looked at as a user would; rev is empty for the work tree.
+func subject(rev string, t Target) string {
+	if rev == "" {
+		return t.String()
+	}
+	return rev + ":" + t.String()
 }
 
 // splitRev takes REV:PATH apart; a path may have a colon only after a "/", or with "./" in front.
@@ -206,11 +220,7 @@ func splitRev(arg string) (rev, p string) {
 // findContract reads the contract of a version: the file that was named, else that beside the manifest, of the commit if it has one, else of the work tree.
 func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named string) (*contract.Contract, error) {
 	if named != "" {
-		p := named
-		if !filepath.IsAbs(p) {
-			p = filepath.Join(r.root, filepath.FromSlash(r.prefix), p)
-		}
-		return readContract(named, p)
+		return readContract(named, r.absHere(named))
 	}
 	for _, suffix := range []string{ContractSuffix, SchemaSuffix} {
 		name := w.Dataset + suffix
@@ -264,16 +274,9 @@ func loadContract(name string, b []byte) (*contract.Contract, error) {
 // checkReference is another dataset, in the version that goes with the target.
 func (r *Repo) checkReference(ctx context.Context, t checkTarget, name string, o CheckOptions, res *CheckResult) (check.Source, error) {
 	name = path.Clean(path.Join(path.Dir(t.Dataset), name))
-	s := Selection{Paths: []string{filepath.Join(r.root, filepath.FromSlash(name))}}
-	if t.rev != "" {
-		s.Revs = []string{t.rev}
-	}
-	ws, problems, err := r.versions(ctx, s)
+	ws, err := r.versionsAt(ctx, t.rev, []string{filepath.Join(r.root, filepath.FromSlash(name))})
 	if err != nil {
 		return nil, err
-	}
-	if len(problems) > 0 {
-		return nil, problems[0].Err
 	}
 	if len(ws) != 1 {
 		return nil, fmt.Errorf("there is no dataset %s", name)
@@ -308,14 +311,6 @@ func (s *versionSource) close() {
 	}
 }
 
-// name is the path of an entry as contracts see it: of a dataset that is one file, the file's name.
-func (s *versionSource) name(e *index.Entry) string {
-	if e.Path == "." {
-		return path.Base(s.w.Dataset)
-	}
-	return e.Path
-}
-
 func (s *versionSource) Entries(ctx context.Context) iter.Seq2[check.Entry, error] {
 	return func(yield func(check.Entry, error) bool) {
 		for e, err := range index.Walk(ctx, s.w.Manifest, s.r.from(s.w.Dataset, s.remote), s.w.Prefix) {
@@ -326,7 +321,7 @@ func (s *versionSource) Entries(ctx context.Context) iter.Seq2[check.Entry, erro
 			if e.Kind != index.File && e.Kind != index.Exec {
 				continue
 			}
-			if !yield(check.Entry{Path: s.name(&e), Size: e.Size, Digest: e.Digest}, nil) {
+			if !yield(check.Entry{Path: tableName(s.w.Dataset, e.Path), Size: e.Size, Digest: e.Digest}, nil) {
 				return
 			}
 		}
@@ -413,11 +408,7 @@ func (s *versionSource) workspace(e *index.Entry) check.File {
 	if !ok || rec.Digest != e.Digest {
 		return nil
 	}
-	name := s.r.abs(s.w.Dataset)
-	if e.Path != "." {
-		name = filepath.Join(name, filepath.FromSlash(e.Path))
-	}
-	f, info, err := durable.OpenRegular(name)
+	f, info, err := durable.OpenRegular(s.r.entryPath(s.w.Dataset, e.Path))
 	if err != nil {
 		return nil
 	}

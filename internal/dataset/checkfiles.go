@@ -19,24 +19,18 @@ import (
 // CheckFiles holds a file or a directory, as it stands on the disk, against a contract. No repository is needed.
 func CheckFiles(ctx context.Context, dir string, paths []string, contractFile string, s CheckSettings, rep Reporter) (*CheckResult, error) {
 	res := &CheckResult{}
-	at := func(p string) string {
-		if filepath.IsAbs(p) {
-			return p
-		}
-		return filepath.Join(dir, p)
-	}
-	c, err := readContract(contractFile, at(contractFile))
+	c, err := readContract(contractFile, absIn(dir, contractFile))
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range paths {
-		src, err := newDiskSource(at(p))
+		src, err := newDiskSource(absIn(dir, p))
 		if err != nil {
 			return res, err
 		}
 		in := check.Input{Contract: c, Source: src, Subject: p, Single: src.single != "", Temp: diskTemp,
 			Reference: func(_ context.Context, name string) (check.Source, error) {
-				return newDiskSource(filepath.Join(filepath.Dir(at(p)), filepath.FromSlash(name)))
+				return newDiskSource(filepath.Join(filepath.Dir(absIn(dir, p)), filepath.FromSlash(name)))
 			}}
 		if err := s.run(ctx, in, rep, res, nil); err != nil {
 			return res, err

@@ -47,10 +47,7 @@ func (r *Repo) InitContract(ctx context.Context, arg string, force bool) (*Contr
 
 // InitFileContract guesses a contract from a file or a directory on the disk, and writes it beside it.
 func InitFileContract(ctx context.Context, dir, arg string, force bool) (*ContractResult, error) {
-	p := arg
-	if !filepath.IsAbs(p) {
-		p = filepath.Join(dir, arg)
-	}
+	p := absIn(dir, arg)
 	src, err := newDiskSource(p)
 	if err != nil {
 		return nil, err
@@ -115,11 +112,7 @@ func (r *Repo) ExportContract(ctx context.Context, arg, form string) (text []byt
 
 // ExportFile is ExportContract for a file.
 func ExportFile(dir, file, form string) (text []byte, lost []string, err error) {
-	p := file
-	if !filepath.IsAbs(p) {
-		p = filepath.Join(dir, file)
-	}
-	c, err := readContract(file, p)
+	c, err := readContract(file, absIn(dir, file))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -79,7 +79,7 @@ func (r *Repo) checkout(ctx context.Context, o CheckoutOptions, pull *pulling) (
 		res.Datasets = append(res.Datasets, c.out)
 	}
 	res.Seconds = time.Since(start).Seconds()
-	return res, checkoutOutcome(r.outcome(err, res.Problems), res.Problems)
+	return res, checkoutOutcome(outcome(err, res.Problems), res.Problems)
 }
 
 // checkoutOutcome prefers "refused" to "incomplete": the user has to decide something.

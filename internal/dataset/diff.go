@@ -132,7 +132,7 @@ func (r *Repo) diff(ctx context.Context, o DiffOptions, res *DiffResult) (*DiffR
 	res.Datasets = slices.DeleteFunc(res.Datasets, func(ds *DatasetDiff) bool {
 		return ds.Status == "" && !ds.Any() && ds.Absent+ds.Moved == 0
 	})
-	return res, r.outcome(err, res.Problems)
+	return res, outcome(err, res.Problems)
 }
 
 // diffSides are the commits to compare; see DiffResult.

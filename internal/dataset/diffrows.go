@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"path/filepath"
 	"slices"
 
 	"tarn/index"
@@ -116,7 +115,7 @@ func (r *Repo) RowDiff(ctx context.Context, o RowDiffOptions) (*RowDiffResult, e
 	}
 	res.Problems = append(res.Problems, d.problems...)
 	if err == nil || errors.Is(err, ErrIncomplete) {
-		if err = r.outcome(nil, res.Problems); err == nil {
+		if err = outcome(nil, res.Problems); err == nil {
 			err = res.outcome()
 		}
 	}
@@ -194,7 +193,7 @@ func sizeOf(e *index.Entry) int64 {
 
 func isFile(e *index.Entry) bool { return e == nil || e.Kind == index.File || e.Kind == index.Exec }
 
-// tableName is the path of an entry as contracts see it.
+// tableName is the path of an entry as contracts see it: of a dataset that is one file, the file's name.
 func tableName(dataset, entry string) string {
 	if entry == "." {
 		return path.Base(dataset)
@@ -280,11 +279,7 @@ func (d *rowDiffer) open(ctx context.Context, t *TableDiff, e *index.Entry, now 
 			dataset = t.FromDataset
 		}
 	case rev == "":
-		name := d.r.abs(dataset)
-		if t.Path != "." {
-			name = filepath.Join(name, filepath.FromSlash(t.Path))
-		}
-		if f, info, err := durable.OpenRegular(name); err == nil {
+		if f, info, err := durable.OpenRegular(d.r.entryPath(dataset, t.Path)); err == nil {
 			if info.Size() == e.Size {
 				return osFile{f, e.Size}, nil
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"tarn/index"
 	"tarn/internal/check"
@@ -18,13 +17,8 @@ func RowDiffFiles(ctx context.Context, dir, old, now string, set RowSettings, ea
 	res := &RowDiffResult{DiffResult: &DiffResult{From: old, To: now}}
 	t := TableDiff{Path: now, Old: &index.Entry{Path: old}, New: &index.Entry{Path: now}}
 	var sides [2]rows.Side
-	var equal [2]string
 	for i, p := range []string{old, now} {
-		name := p
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
-		}
-		src, err := newDiskSource(name)
+		src, err := newDiskSource(absIn(dir, p))
 		if err != nil {
 			return nil, err
 		}
@@ -42,11 +36,10 @@ func RowDiffFiles(ctx context.Context, dir, old, now string, set RowSettings, ea
 		if err != nil {
 			return nil, err
 		}
-		equal[i] = string(d[:])
 		entry := []*index.Entry{t.Old, t.New}[i]
 		entry.Size, entry.Digest = f.Size(), d
 	}
-	if equal[0] == equal[1] {
+	if t.Old.Digest == t.New.Digest {
 		return res, nil
 	}
 	err := set.compare(ctx, &t, sides, nil, func() (spill.Temp, error) { return tempIn(nil, os.TempDir()) })

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -135,11 +134,7 @@ func (r *Repo) IsFilePair(ctx context.Context, dir string, args []string) bool {
 				return false
 			}
 		}
-		at := p
-		if !filepath.IsAbs(p) {
-			at = filepath.Join(dir, p)
-		}
-		info, err := os.Stat(at)
+		info, err := os.Stat(absIn(dir, p))
 		if err != nil || !info.Mode().IsRegular() && r != nil && r.Tracks(ctx, p) {
 			return false
 		}
@@ -163,7 +158,7 @@ func DriftFiles(ctx context.Context, dir string, o DriftOptions, r *Repo, rep Re
 	}
 	d := &drifting{o: o, res: res, rep: rep}
 	err := d.pair(ctx, sides[0], sides[1], o.Args[0]+" → "+o.Args[1])
-	if err = d.outcome(err); err == nil && o.Check {
+	if err = outcome(err, res.Problems); err == nil && o.Check {
 		err = driftCheckFiles(ctx, dir, o, rep, res)
 	}
 	return res, err
@@ -173,10 +168,10 @@ func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftO
 	d := &drifting{o: o, res: res, rep: r.report}
 	for _, p := range pairSides(ref, cur) {
 		if err := d.pair(ctx, p[0], p[1], either(p).dataset); err != nil {
-			return d.outcome(err)
+			return err
 		}
 	}
-	return d.outcome(nil)
+	return outcome(nil, res.Problems)
 }
 
 // pairSides puts the datasets of both versions together, by name; one of a pair may be nil.
@@ -205,13 +200,6 @@ type drifting struct {
 	o   DriftOptions
 	res *DriftResult
 	rep Reporter
-}
-
-func (d *drifting) outcome(err error) error {
-	if err != nil {
-		return err
-	}
-	return profileOutcome(&ProfileResult{Problems: d.res.Problems})
 }
 
 // pair compares a dataset of both sides, of which one may be nil. Both are read as the contract of the new side says.

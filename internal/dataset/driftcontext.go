@@ -40,11 +40,11 @@ func (r *Repo) driftAlso(ctx context.Context, revs []revRange, ref, cur []*profi
 		if s.contract == nil {
 			continue
 		}
-		subject := s.dataset
+		called := ""
 		if res.To != "" {
-			subject = to + ":" + subject
+			called = to
 		}
-		ts = append(ts, checkTarget{s.version.w, res.To, subject, s.contract})
+		ts = append(ts, checkTarget{s.version.w, res.To, subject(called, s.version.w.Target), s.contract})
 	}
 	res.Checks = &CheckResult{}
 	err := r.checkEach(ctx, ts, CheckOptions{Contract: o.Contract, Remote: o.Remote, CheckSettings: o.CheckSettings}, res.Checks)

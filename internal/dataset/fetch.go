@@ -83,14 +83,14 @@ func (r *Repo) fetch(ctx context.Context, o FetchOptions) (*TransferResult, erro
 	err = errors.Join(err, f.close(ctx))
 	res.Requests = r.requests()
 	res.Seconds = time.Since(start).Seconds()
-	return res, r.outcome(err, res.Problems)
+	return res, outcome(err, res.Problems)
 }
 
 // errNoPath says that a part of a dataset was asked for that it does not have.
 var errNoPath = fmt.Errorf("%w: the dataset has no such path", ErrIncomplete)
 
 // outcome turns problems into the error that goes with them: corrupt bytes before missing ones.
-func (r *Repo) outcome(err error, problems []Problem) error {
+func outcome(err error, problems []Problem) error {
 	if err != nil || len(problems) == 0 {
 		return err
 	}

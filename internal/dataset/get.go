@@ -78,7 +78,7 @@ func Get(ctx context.Context, o Options, g GetOptions) (res *GetResult, err erro
 		return nil, err
 	}
 	res.Seconds = time.Since(start).Seconds()
-	return res, getOutcome(src.outcome(err, res.Problems), res.Problems)
+	return res, getOutcome(outcome(err, res.Problems), res.Problems)
 }
 
 // getOutcome prefers "refused" to "incomplete", as checkout does.
@@ -98,12 +98,7 @@ func makeTemp(o Options, parent string) (string, error) {
 
 // openOther clones the repository at g.URL into temp and opens it as of the revision; g.URL and g.Rev are what they are then.
 func openOther(ctx context.Context, o Options, g *GetOptions, temp string) (*Repo, string, error) {
-	at := func(p string) string {
-		if filepath.IsAbs(p) {
-			return p
-		}
-		return filepath.Join(o.Dir, p)
-	}
+	at := func(p string) string { return absIn(o.Dir, p) }
 	if g.Rev == "" {
 		g.URL, g.Rev = vcs.SplitRev(g.URL, func(p string) bool { _, err := os.Stat(at(p)); return err == nil })
 	}

@@ -62,9 +62,7 @@ func (x *getting) to(file bool) (string, error) {
 		to = x.base
 	}
 	slash := os.IsPathSeparator(to[len(to)-1])
-	if !filepath.IsAbs(to) {
-		to = filepath.Join(x.dir, to)
-	}
+	to = absIn(x.dir, to)
 	info, err := os.Stat(to)
 	switch {
 	case err != nil && file && slash:

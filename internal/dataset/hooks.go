@@ -169,7 +169,7 @@ func (r *Repo) InstallHooks(ctx context.Context, o HooksOptions) (*HooksResult, 
 		return res, fmt.Errorf("%w: %s not installed", ErrRefused, plural(n, "hook"))
 	}
 	_, err = r.installDrivers(ctx) // a clone of a repository that has tarn already needs them, too
-	return res, r.outcome(err, res.Problems)
+	return res, outcome(err, res.Problems)
 }
 
 func (r *Repo) installHook(dir string, state *HookState, exe string) error {
@@ -209,7 +209,7 @@ func (r *Repo) UninstallHooks(ctx context.Context) (*HooksResult, error) {
 			res.Problems = append(res.Problems, Problem{Path: state.Name, Side: "git", Err: err})
 		}
 	}
-	return res, r.outcome(nil, res.Problems)
+	return res, outcome(nil, res.Problems)
 }
 
 func (r *Repo) uninstallHook(dir string, state *HookState) error {

@@ -83,7 +83,7 @@ func (r *Repo) Log(ctx context.Context, o LogOptions) (*LogResult, error) {
 			break
 		}
 	}
-	return l.res, r.outcome(ctx.Err(), l.res.Problems)
+	return l.res, outcome(ctx.Err(), l.res.Problems)
 }
 
 // logging is one Log.

@@ -52,7 +52,7 @@ func (r *Repo) Ls(ctx context.Context, o LsOptions, each func(Listed) error) ([]
 			return l.problems, err
 		}
 	}
-	return l.problems, r.outcome(nil, l.problems)
+	return l.problems, outcome(nil, l.problems)
 }
 
 // bareHead makes the root of the work tree that of HEAD, where there is no work tree. Before the first commit that is an empty one.

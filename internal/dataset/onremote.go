@@ -49,7 +49,7 @@ func (r *Repo) statusOnRemote(ctx context.Context, o StatusOptions, res *StatusR
 		}
 		res.Remotes = append(res.Remotes, st)
 	}
-	return r.outcome(nil, res.Problems)
+	return outcome(nil, res.Problems)
 }
 
 // inspect looks at what w needs.

@@ -69,7 +69,7 @@ func (r *Repo) PrePush(ctx context.Context, gitRemote string, refs []PushedRef) 
 	if n := len(p.res.Missing); n > 0 {
 		return p.res, &Hinted{fmt.Errorf("%w on the remote: data of %s that git push sends", ErrIncomplete, plural(n, "version")), r.pushHint(p.res.Missing)}
 	}
-	return p.res, r.outcome(nil, p.res.Problems)
+	return p.res, outcome(nil, p.res.Problems)
 }
 
 // prePush is one run. Versions are known by their ids until they are needed.

@@ -56,7 +56,7 @@ func (r *Repo) Profile(ctx context.Context, o ProfileOptions) (*ProfileResult, e
 			return res, err
 		}
 	}
-	return res, profileOutcome(res)
+	return res, outcome(nil, res.Problems)
 }
 
 // ProfileFiles profiles files and directories, the targets, as they stand on the disk. No repository is needed; r is where profiles are kept, or nil.
@@ -71,17 +71,7 @@ func ProfileFiles(ctx context.Context, dir string, o ProfileOptions, r *Repo, re
 			return res, err
 		}
 	}
-	return res, profileOutcome(res)
-}
-
-func profileOutcome(res *ProfileResult) error {
-	switch {
-	case slices.ContainsFunc(res.Problems, func(p Problem) bool { return isCorrupt(p.Err) }):
-		return fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
-	case len(res.Problems) > 0:
-		return fmt.Errorf("%w: %s", ErrIncomplete, plural(len(res.Problems), "problem"))
-	}
-	return nil
+	return res, outcome(nil, res.Problems)
 }
 
 // profileSide is something with tables: a version of a dataset, or what stands on the disk.
@@ -128,27 +118,19 @@ func (r *Repo) profileSides(ctx context.Context, o ProfileOptions) (sides []*pro
 
 // versionSides are the datasets below paths in a revision; rev is empty for the manifests of the work tree, and no paths are all.
 func (r *Repo) versionSides(ctx context.Context, rev string, paths []string, remote string) (sides []*profileSide, err error) {
-	s := Selection{Paths: paths}
-	if rev != "" {
-		s.Revs = []string{rev}
-	}
-	ws, problems, err := r.versions(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if len(problems) > 0 {
-		return nil, problems[0].Err
-	}
+	ws, err := r.versionsAt(ctx, rev, paths)
 	for _, w := range ws {
-		side := &profileSide{subject: w.String(), dataset: w.String(), single: w.Form == index.FormFile, repo: r}
-		if rev != "" {
-			side.subject = rev + ":" + side.subject
-		}
-		src := &versionSource{r: r, w: w, remote: remote, problems: &side.lost}
-		side.src, side.version, side.close = src, src, src.close
-		sides = append(sides, side)
+		sides = append(sides, r.versionSide(w, rev, remote))
 	}
-	return sides, nil
+	return sides, err
+}
+
+// versionSide is a version, of which rev is what the user called its commit; empty for that of the work tree.
+func (r *Repo) versionSide(w wanted, rev, remote string) *profileSide {
+	s := &profileSide{subject: subject(rev, w.Target), dataset: w.String(), single: w.Form == index.FormFile, repo: r}
+	src := &versionSource{r: r, w: w, remote: remote, problems: &s.lost}
+	s.src, s.version, s.close = src, src, src.close
+	return s
 }
 
 // sideContracts reads the contracts of sides, where there are any.
@@ -164,19 +146,13 @@ func (r *Repo) sideContracts(ctx context.Context, rev string, sides []*profileSi
 }
 
 func diskSide(dir, p, contractFile string, r *Repo) (*profileSide, error) {
-	at := func(p string) string {
-		if filepath.IsAbs(p) {
-			return p
-		}
-		return filepath.Join(dir, p)
-	}
-	src, err := newDiskSource(at(p))
+	src, err := newDiskSource(absIn(dir, p))
 	if err != nil {
 		return nil, err
 	}
 	s := &profileSide{subject: p, src: src, single: src.single != "", repo: r, close: func() {}}
 	if contractFile != "" {
-		if s.contract, err = readContract(contractFile, at(contractFile)); err != nil {
+		if s.contract, err = readContract(contractFile, absIn(dir, contractFile)); err != nil {
 			return nil, err
 		}
 	}
@@ -337,14 +313,27 @@ func (s *profileSide) file(ctx context.Context, e check.Entry, o profile.Options
 	return p, false, err
 }
 
-func (r *Repo) profilePath(d, options digest.Digest) string {
+// shortOptions stands for the options in names.
+func shortOptions(options digest.Digest) string { return options.String()[:16] }
+
+// profilePath is where a profile is kept; options are short.
+func (r *Repo) profilePath(d digest.Digest, options string) string {
 	name := d.String()
-	return filepath.Join(r.common, "profile", name[:2], name[2:]+"-"+options.String()[:16])
+	return filepath.Join(r.common, "profile", name[:2], name[2:]+"-"+options)
+}
+
+// decodeProfile is the profile that b is of a file, read with options; nil if it is none.
+func decodeProfile(b []byte, d, options digest.Digest) *profile.Profile {
+	p, file, opts, err := profile.Decode(b)
+	if err != nil || file != d || opts != options {
+		return nil
+	}
+	return p
 }
 
 // keptProfile is the profile of a file, or nil where there is none that can be used.
 func (r *Repo) keptProfile(d, options digest.Digest) *profile.Profile {
-	name := r.profilePath(d, options)
+	name := r.profilePath(d, shortOptions(options))
 	info, err := os.Stat(name)
 	if err != nil || info.Size() > profile.MaxSize {
 		return nil
@@ -353,16 +342,12 @@ func (r *Repo) keptProfile(d, options digest.Digest) *profile.Profile {
 	if err != nil {
 		return nil
 	}
-	p, file, opts, err := profile.Decode(b)
-	if err != nil || file != d || opts != options {
-		return nil
-	}
-	return p
+	return decodeProfile(b, d, options)
 }
 
 // keepProfile writes a profile. Where the repository can't be written to, it is made again the next time.
 func (r *Repo) keepProfile(d, options digest.Digest, p *profile.Profile) error {
-	name := r.profilePath(d, options)
+	name := r.profilePath(d, shortOptions(options))
 	err := r.writeProfile(name, p.Encode(d, options))
 	if errors.Is(err, fs.ErrPermission) {
 		return nil
@@ -405,10 +390,7 @@ func (r *Repo) Files(ctx context.Context, dir string, args []string) bool {
 		if r != nil && r.Tracks(ctx, p) {
 			return false
 		}
-		if !filepath.IsAbs(p) {
-			p = filepath.Join(dir, p)
-		}
-		if _, err := os.Stat(p); err != nil {
+		if _, err := os.Stat(absIn(dir, p)); err != nil {
 			return false
 		}
 	}

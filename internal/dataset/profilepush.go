@@ -19,7 +19,7 @@ import (
 
 // profileVariant is the name of a profile on a remote, below the digest of its file: the version of the format, and how the file was read.
 func profileVariant(options digest.Digest) string {
-	return fmt.Sprintf("%d-%s", profile.Version, options.String()[:16])
+	return fmt.Sprintf("%d-%s", profile.Version, shortOptions(options))
 }
 
 // profileSize is from how many bytes of a file on its profile goes to remotes: one of a smaller file saves nobody anything.
@@ -35,11 +35,7 @@ func (s *versionSource) remoteProfile(ctx context.Context, d, options digest.Dig
 	if err != nil {
 		return nil
 	}
-	p, file, opts, err := profile.Decode(b)
-	if err != nil || file != d || opts != options {
-		return nil
-	}
-	return p
+	return decodeProfile(b, d, options)
 }
 
 // keptProfiles are the files of which profiles are kept here and were not sent to a remote, with the options' part of the names.
@@ -139,13 +135,12 @@ func (c *conn) sendProfiles(ctx context.Context, ws []wanted) error {
 
 // sendProfile sends one, if it is one.
 func (c *conn) sendProfile(ctx context.Context, d digest.Digest, options string) error {
-	name := d.String()
-	b, err := os.ReadFile(filepath.Join(c.r.common, "profile", name[:2], name[2:]+"-"+options))
+	b, err := os.ReadFile(c.r.profilePath(d, options))
 	if err != nil {
 		return err
 	}
 	_, file, opts, err := profile.Decode(b)
-	if err != nil || file != d || opts.String()[:16] != options {
+	if err != nil || file != d || shortOptions(opts) != options {
 		return nil // is made again here the next time
 	}
 	return c.rem.PutProfile(ctx, d, profileVariant(opts), b)

@@ -38,7 +38,7 @@ func (r *Repo) Pull(ctx context.Context, f FetchOptions, c CheckoutOptions) (*Pu
 	}
 	out, cerr := r.checkout(ctx, c, &pulling{f, fetched})
 	fetched.Requests = r.requests()
-	err = r.outcome(nil, fetched.Problems)
+	err = outcome(nil, fetched.Problems)
 	if !f.DryRun {
 		res.Checkout = out
 	}

@@ -62,7 +62,7 @@ func (r *Repo) pushVersions(ctx context.Context, ws []wanted, o PushOptions, res
 	}
 	res.Requests = r.requests()
 	res.Seconds = time.Since(start).Seconds()
-	return res, r.outcome(err, res.Problems)
+	return res, outcome(err, res.Problems)
 }
 
 // route groups whole versions by the remote that they go to; a part can't be pushed, for a version is complete or not there.

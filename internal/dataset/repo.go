@@ -274,16 +274,25 @@ func (r *Repo) configured(p string) string {
 // abs is the absolute path of a slash path below the root.
 func (r *Repo) abs(name string) string { return filepath.Join(r.root, filepath.FromSlash(name)) }
 
+// absIn is a path that the user wrote in dir.
+func absIn(dir, p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(dir, p)
+}
+
+// absHere is a path that the user wrote where he stands.
+func (r *Repo) absHere(p string) string {
+	return absIn(filepath.Join(r.root, filepath.FromSlash(r.prefix)), p)
+}
+
 // rel is the slash path below the root of what the user wrote, without following symlinks in its last element. In a bare repository paths start at its root.
 func (r *Repo) rel(arg string) (string, error) {
 	if r.root == "" {
 		return fromRoot(arg)
 	}
-	p := arg
-	if !filepath.IsAbs(p) {
-		p = filepath.Join(r.root, filepath.FromSlash(r.prefix), p)
-	}
-	p = filepath.Clean(p)
+	p := filepath.Clean(r.absHere(arg))
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil && p != r.root {
 		p = filepath.Join(dir, filepath.Base(p))
 	}

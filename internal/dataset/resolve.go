@@ -97,7 +97,7 @@ func (r *Repo) Resolve(ctx context.Context, o ResolveOptions) (*ResolveResult, e
 		open += v.out.Open
 	}
 	res.Seconds = time.Since(start).Seconds()
-	if err = checkoutOutcome(r.outcome(err, res.Problems), res.Problems); err == nil && open > 0 {
+	if err = checkoutOutcome(outcome(err, res.Problems), res.Problems); err == nil && open > 0 {
 		err = &Hinted{openError(open), "tarn resolve --ours PATH (or --theirs, or --both)"}
 	}
 	return res, err

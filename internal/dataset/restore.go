@@ -64,7 +64,7 @@ func (r *Repo) Restore(ctx context.Context, o RestoreOptions) (*RestoreResult, e
 		}
 	}
 	res.Seconds = time.Since(start).Seconds()
-	return res, checkoutOutcome(r.outcome(err, res.Problems), res.Problems)
+	return res, checkoutOutcome(outcome(err, res.Problems), res.Problems)
 }
 
 // restoreTargets checks what is asked for before anything is changed.

@@ -74,7 +74,7 @@ func (r *Repo) Remove(ctx context.Context, o RemoveOptions) (*RemoveResult, erro
 		}
 	}
 	res.Seconds = time.Since(start).Seconds()
-	return res, checkoutOutcome(r.outcome(err, res.Problems), res.Problems)
+	return res, checkoutOutcome(outcome(err, res.Problems), res.Problems)
 }
 
 // removeTargets are the datasets that the arguments name, each as a whole; also one of which an interrupted rm has left something.

@@ -108,7 +108,7 @@ func (r *Repo) Status(ctx context.Context, o StatusOptions) (*StatusResult, erro
 		res.Problems = append(res.Problems, l.problems...)
 		res.Datasets = append(res.Datasets, l.out)
 	}
-	return res, r.outcome(nil, res.Problems)
+	return res, outcome(nil, res.Problems)
 }
 
 // looking is the status of one dataset.

@@ -56,7 +56,7 @@ func (r *Repo) Unprotect(ctx context.Context, paths []string) (*UnprotectResult,
 		res.Datasets = append(res.Datasets, u.out)
 	}
 	res.Seconds = time.Since(start).Seconds()
-	return res, r.outcome(err, res.Problems)
+	return res, outcome(err, res.Problems)
 }
 
 // unprotecting is that of one dataset.
