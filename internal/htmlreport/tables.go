@@ -230,11 +230,7 @@ func (p *page) trim() error {
 
 // judge says in a sentence what the page shows.
 func (p *page) judge() {
-	var n report.Counts
-	for _, r := range p.Checks {
-		c := r.Count()
-		n.Errors, n.Warnings, n.Broken, n.Passed = n.Errors+c.Errors, n.Warnings+c.Warnings, n.Broken+c.Broken, n.Passed+c.Passed
-	}
+	n := report.Total(p.Checks)
 	p.Status = "ok"
 	var tables tally
 	for i := range p.Tables {

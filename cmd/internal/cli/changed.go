@@ -126,7 +126,7 @@ func (a *app) changed(ctx context.Context, o dataset.ChangedOptions, reports []s
 	if serr := a.show("changed", v); err == nil {
 		err = serr
 	}
-	if rerr := a.writeReports(reports, v.markdown(), "changed", v.sentence(), v.outputs()); err == nil {
+	if rerr := a.reportChange(reports, v.markdown(), "changed", v.sentence(), v.outputs()); err == nil {
 		err = rerr
 	}
 	if err == nil && code && res.Changed() {

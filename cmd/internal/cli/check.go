@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -62,8 +61,8 @@ lists the checks.`,
 }
 
 func (o *checkOptions) prepare() error {
-	if !slices.Contains([]string{"error", "warning", "never"}, o.failOn) {
-		return fmt.Errorf("%w: --fail-on is error, warning or never, not %q", dataset.ErrUsage, o.failOn)
+	if err := wantFailOn(o.failOn); err != nil {
+		return err
 	}
 	if o.Shown < 0 || o.Shown > 10_000 {
 		return fmt.Errorf("%w: --max is a number from 0 to 10,000", dataset.ErrUsage)
@@ -71,7 +70,7 @@ func (o *checkOptions) prepare() error {
 	if o.Shown == 0 {
 		o.Shown = -1
 	}
-	if err := wantForms(o.reports); err != nil {
+	if err := checkReports(o.reports, resultForms); err != nil {
 		return err
 	}
 	o.Contract, o.Now = firstOf(o.contract, o.schema), time.Now()
@@ -126,13 +125,9 @@ func (a *app) checked(ctx context.Context, o *checkOptions) (*dataset.CheckResul
 
 // verdict turns results into the exit code.
 func (o *checkOptions) verdict(rs []*report.Result) error {
-	var n report.Counts
-	for _, r := range rs {
-		c := r.Count()
-		n.Passed, n.Errors, n.Warnings, n.Infos, n.Broken = n.Passed+c.Passed, n.Errors+c.Errors, n.Warnings+c.Warnings, n.Infos+c.Infos, n.Broken+c.Broken
-	}
+	n := report.Total(rs)
 	switch {
-	case n.Errors > 0 && o.failOn != "never", n.Warnings > 0 && o.failOn == "warning":
+	case failed(n, o.failOn):
 		return dataset.ErrDiffers
 	case n.Broken > 0:
 		return fmt.Errorf("could not check: %s", many(int64(n.Broken), "check"))

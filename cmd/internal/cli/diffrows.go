@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -60,15 +59,6 @@ func (o *rowsOptions) prepare(cmd *cobra.Command) error {
 	return checkReports(o.reports, rowReports)
 }
 
-func checkReports(reports, forms []string) error {
-	for _, r := range reports {
-		if form, _, _ := strings.Cut(r, "="); !slices.Contains(forms, form) {
-			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(forms, ", "), form)
-		}
-	}
-	return nil
-}
-
 func (a *app) diffRows(ctx context.Context, d dataset.DiffOptions, o *rowsOptions) error {
 	if o.stat {
 		o.Shown = 0
@@ -92,7 +82,7 @@ func (a *app) diffRows(ctx context.Context, d dataset.DiffOptions, o *rowsOption
 		err = serr
 	}
 	if len(o.reports) > 0 {
-		if rerr := a.writeReports(o.reports, md.end(v), "rows", v.sentence(), v.outputs()); err == nil {
+		if rerr := a.reportChange(o.reports, md.end(v), "rows", v.sentence(), v.outputs()); err == nil {
 			err = rerr
 		}
 	}
@@ -120,38 +110,17 @@ func (a *app) rowDiff(ctx context.Context, d dataset.DiffOptions, o *rowsOptions
 	return r.RowDiff(ctx, dataset.RowDiffOptions{Args: d.Args, Dash: d.Dash, RenameLimit: d.RenameLimit, Remote: o.remote, Each: each, RowSettings: o.RowSettings})
 }
 
-// writeReports writes what changed as Markdown, or for GitHub: as a notice, and where the runner names the files as step summary and outputs.
-func (a *app) writeReports(reports []string, markdown, title, sentence, outputs string) error {
-	for _, r := range reports {
-		form, file, _ := strings.Cut(r, "=")
-		text := markdown
+// reportChange writes what changed as Markdown, as variables, or for GitHub as a notice.
+func (a *app) reportChange(reports []string, markdown, title, sentence, outputs string) error {
+	return a.writeReports(reports, func(form string) ([]byte, error) {
 		switch form {
 		case "github":
-			text = report.Notice(title, sentence)
+			return []byte(report.Notice(title, sentence)), nil
 		case "dotenv":
-			text = dotenv(outputs)
+			return []byte(dotenv(outputs)), nil
 		}
-		if file != "" {
-			if err := dataset.WriteReport(a.fileAt(file), []byte(text), false); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := a.Out.Write([]byte(text)); err != nil {
-			return err
-		}
-		if form != "github" {
-			continue
-		}
-		for env, text := range map[string]string{"GITHUB_STEP_SUMMARY": markdown, "GITHUB_OUTPUT": outputs} {
-			if file := a.Getenv(env); file != "" {
-				if err := dataset.WriteReport(file, []byte(text), true); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+		return []byte(markdown), nil
+	}, func() string { return outputs })
 }
 
 // dotenv are outputs as variables, TARN_NAME=value. GitLab takes at most 5 KB of them: a list that is too long is left out.
@@ -163,12 +132,4 @@ func dotenv(outputs string) string {
 		}
 	}
 	return b.String()
-}
-
-// fileAt is a file as the user named it.
-func (a *app) fileAt(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(a.dir, name)
 }

@@ -64,8 +64,8 @@ and sarif. docs/drift.md has the definitions.`,
 }
 
 func (o *driftOptions) prepare(a *app) error {
-	if !slices.Contains([]string{"error", "warning", "never"}, o.failOn) {
-		return fmt.Errorf("%w: --fail-on is error, warning or never, not %q", dataset.ErrUsage, o.failOn)
+	if err := wantFailOn(o.failOn); err != nil {
+		return err
 	}
 	if err := o.prepareReports(); err != nil {
 		return err
@@ -130,13 +130,9 @@ func (a *app) drifted(ctx context.Context, o *driftOptions) (*dataset.DriftResul
 
 // verdict turns verdicts into the exit code.
 func (o *driftOptions) verdict(rs []*report.Result) error {
-	var n report.Counts
-	for _, r := range rs {
-		c := r.Count()
-		n.Passed, n.Errors, n.Warnings, n.Broken = n.Passed+c.Passed, n.Errors+c.Errors, n.Warnings+c.Warnings, n.Broken+c.Broken
-	}
+	n := report.Total(rs)
 	switch {
-	case n.Errors > 0 && o.failOn != "never", n.Warnings > 0 && o.failOn == "warning":
+	case failed(n, o.failOn):
 		return dataset.ErrDiffers
 	case n.Broken > 0:
 		return &dataset.Hinted{Err: fmt.Errorf("profiles leave open whether %s passed a limit", many(int64(n.Broken), "value")), Hint: "tarn drift --exact"}

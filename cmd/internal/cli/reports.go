@@ -15,10 +15,11 @@ import (
 
 const htmlForm = "html"
 
-// wantForms refuses a report in a form that there is not.
-func wantForms(reports []string) error {
-	forms := append(slices.Clone(report.Formats), htmlForm)
-	slices.Sort(forms)
+// resultForms are the forms of reports of check and drift.
+var resultForms = slices.Sorted(slices.Values(append(slices.Clone(report.Formats), htmlForm)))
+
+// checkReports refuses a report in a form that is none of forms.
+func checkReports(reports, forms []string) error {
 	for _, r := range reports {
 		if form, _, _ := strings.Cut(r, "="); !slices.Contains(forms, form) {
 			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(forms, ", "), form)
@@ -27,20 +28,30 @@ func wantForms(reports []string) error {
 	return nil
 }
 
-// report writes the reports that were asked for; one without a file goes to stdout, that of github also into the files that the runner names. page is the one
-// in HTML.
-func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte, error)) error {
+// wantFailOn refuses what --fail-on does not know.
+func wantFailOn(failOn string) error {
+	if !slices.Contains([]string{"error", "warning", "never"}, failOn) {
+		return fmt.Errorf("%w: --fail-on is error, warning or never, not %q", dataset.ErrUsage, failOn)
+	}
+	return nil
+}
+
+// failed says that what was found is to end with exit code 1.
+func failed(n report.Counts, failOn string) bool {
+	return n.Errors > 0 && failOn != "never" || n.Warnings > 0 && failOn == "warning"
+}
+
+// writeReports writes the reports that were asked for, in the form that text gives; one without a file goes to stdout, that of github also into the files that
+// the runner names: as Markdown into the step summary, and outputs.
+func (a *app) writeReports(reports []string, text func(form string) ([]byte, error), outputs func() string) error {
 	for _, r := range reports {
 		form, file, _ := strings.Cut(r, "=")
-		b, err := writeForm(form, rs, page)
+		b, err := text(form)
 		if err != nil {
 			return err
 		}
 		if file != "" {
-			if !filepath.IsAbs(file) {
-				file = filepath.Join(a.dir, file)
-			}
-			if err := dataset.WriteReport(file, b, false); err != nil {
+			if err := dataset.WriteReport(a.fileAt(file), b, false); err != nil {
 				return err
 			}
 			continue
@@ -48,8 +59,19 @@ func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte,
 		if _, err := a.Out.Write(b); err != nil {
 			return err
 		}
-		if form == "github" {
-			if err := a.stepFiles(rs); err != nil {
+		if form != "github" {
+			continue
+		}
+		if file := a.Getenv("GITHUB_STEP_SUMMARY"); file != "" {
+			if b, err = text("markdown"); err == nil {
+				err = dataset.WriteReport(file, b, true)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if file := a.Getenv("GITHUB_OUTPUT"); file != "" {
+			if err := dataset.WriteReport(file, []byte(outputs()), true); err != nil {
 				return err
 			}
 		}
@@ -57,29 +79,24 @@ func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte,
 	return nil
 }
 
-func writeForm(form string, rs []*report.Result, page func() ([]byte, error)) ([]byte, error) {
-	if form == htmlForm {
-		return page()
+// fileAt is a file as the user named it.
+func (a *app) fileAt(name string) string {
+	if filepath.IsAbs(name) {
+		return name
 	}
-	var b bytes.Buffer
-	err := report.Write(&b, form, rs)
-	return b.Bytes(), err
+	return filepath.Join(a.dir, name)
 }
 
-func (a *app) stepFiles(rs []*report.Result) error {
-	if file := a.Getenv("GITHUB_STEP_SUMMARY"); file != "" {
+// report writes reports about results. page is the one in HTML.
+func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte, error)) error {
+	return a.writeReports(reports, func(form string) ([]byte, error) {
+		if form == htmlForm {
+			return page()
+		}
 		var b bytes.Buffer
-		if err := report.Write(&b, "markdown", rs); err != nil {
-			return err
-		}
-		if err := dataset.WriteReport(file, b.Bytes(), true); err != nil {
-			return err
-		}
-	}
-	if file := a.Getenv("GITHUB_OUTPUT"); file != "" {
-		return dataset.WriteReport(file, []byte(report.Outputs(rs)), true)
-	}
-	return nil
+		err := report.Write(&b, form, rs)
+		return b.Bytes(), err
+	}, func() string { return report.Outputs(rs) })
 }
 
 // listedChanges is how many files that changed a page lists.
@@ -93,7 +110,7 @@ func (o *driftOptions) prepareReports() error {
 			o.Context = listedChanges
 		}
 	}
-	return wantForms(o.reports)
+	return checkReports(o.reports, resultForms)
 }
 
 // page is the report in HTML.

@@ -46,11 +46,7 @@ func writeGitHub(w io.Writer, rs []*Result) error {
 
 // Outputs are the lines for $GITHUB_OUTPUT.
 func Outputs(rs []*Result) string {
-	var c Counts
-	for _, r := range rs {
-		n := r.Count()
-		c.Passed, c.Errors, c.Warnings, c.Broken = c.Passed+n.Passed, c.Errors+n.Errors, c.Warnings+n.Warnings, c.Broken+n.Broken
-	}
+	c := Total(rs)
 	status := "passed"
 	switch {
 	case c.Errors > 0:

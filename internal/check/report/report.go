@@ -85,6 +85,16 @@ func (r *Result) Count() (c Counts) {
 	return c
 }
 
+// Total counts the checks of all results.
+func Total(rs []*Result) (all Counts) {
+	for _, r := range rs {
+		c := r.Count()
+		all.Passed, all.Errors, all.Warnings = all.Passed+c.Passed, all.Errors+c.Errors, all.Warnings+c.Warnings
+		all.Infos, all.Skipped, all.Broken = all.Infos+c.Infos, all.Skipped+c.Skipped, all.Broken+c.Broken
+	}
+	return all
+}
+
 // rank orders by how bad it is.
 func (c *Check) rank() int {
 	switch c.Status {
