@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
 	"slices"
 
@@ -77,21 +78,13 @@ func (d *Dist) encode(b []byte) []byte {
 
 func (t *Top) encode(b []byte) []byte {
 	b = putInt(b, t.Missed)
-	numbers := make([]uint64, 0, len(t.numbers))
-	for k := range t.numbers {
-		numbers = append(numbers, k)
-	}
-	slices.Sort(numbers)
+	numbers := slices.Sorted(maps.Keys(t.numbers))
 	b = putInt(b, int64(len(numbers)))
 	for _, k := range numbers {
 		b = binary.LittleEndian.AppendUint64(b, k)
 		b = putInt(b, t.numbers[k])
 	}
-	texts := make([]string, 0, len(t.texts))
-	for k := range t.texts {
-		texts = append(texts, k)
-	}
-	slices.Sort(texts)
+	texts := slices.Sorted(maps.Keys(t.texts))
 	b = putInt(b, int64(len(texts)))
 	for _, k := range texts {
 		b = putText(b, []byte(k))

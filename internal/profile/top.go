@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -130,9 +131,8 @@ func (t *Top) keep(most, size int) {
 		counts = append(counts, Value{N: n, Text: s})
 	}
 	slices.SortFunc(counts, func(a, b Value) int {
-		switch {
-		case a.N != b.N:
-			return int(min(1, max(-1, b.N-a.N)))
+		if c := cmp.Compare(b.N, a.N); c != 0 {
+			return c
 		}
 		return strings.Compare(a.Text, b.Text)
 	})
@@ -200,7 +200,7 @@ func (t *Top) Values() []Value {
 	slices.SortFunc(vs, func(a, b Value) int {
 		switch {
 		case a.N != b.N:
-			return int(min(1, max(-1, b.N-a.N)))
+			return cmp.Compare(b.N, a.N)
 		case a.IsNumber != b.IsNumber:
 			if a.IsNumber {
 				return -1
