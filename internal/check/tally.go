@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"tarn/internal/check/cell"
 	"tarn/internal/check/contract"
 )
 
@@ -71,13 +71,7 @@ const shownValue = 60
 func show(v []byte) string {
 	end := ""
 	if len(v) > shownValue {
-		v, end = v[:shownValue], "…"
-		for range utf8.UTFMax - 1 { // no half of a character
-			if c, n := utf8.DecodeLastRune(v); c != utf8.RuneError || n != 1 {
-				break
-			}
-			v = v[:len(v)-1]
-		}
+		v, end = cell.Head(v, shownValue), "…"
 	}
 	return strings.ToValidUTF8(string(v), "\uFFFD") + end
 }

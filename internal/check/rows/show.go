@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tarn/internal/check/cell"
 	"tarn/internal/check/table"
 )
 
@@ -72,13 +73,7 @@ func cut(v *string, from int) *string {
 		s, begin = s[from:], "…"
 	}
 	if len(s) > shownValue {
-		s, end = s[:shownValue], "…"
-		for range utf8.UTFMax - 1 { // no half of a character
-			if c, n := utf8.DecodeLastRuneInString(s); c != utf8.RuneError || n != 1 {
-				break
-			}
-			s = s[:len(s)-1]
-		}
+		s, end = cell.Head(s, shownValue), "…"
 	}
 	s = begin + strings.ToValidUTF8(s, "\uFFFD") + end
 	return &s
