@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"html/template"
+	"sync"
 
 	"tarn/internal/check/report"
 	"tarn/internal/profile"
@@ -81,9 +82,12 @@ var (
 	pageText string
 	//go:embed page.css
 	style string
-
-	pages = template.Must(template.New("").Funcs(template.FuncMap{"count": counted, "size": size, "text": text, "mark": mark}).Parse(pageText))
 )
+
+// pages are the templates; parsing them is left to who needs them, since each start of the program would pay for it.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"count": counted, "size": size, "text": text, "mark": mark}).Parse(pageText))
+})
 
 // piece is a part of the page, and how much of it did not fit.
 type piece struct {
@@ -96,7 +100,7 @@ func lines[T any](name string, most int, things []T) (piece, error) {
 	var b bytes.Buffer
 	for i, t := range things {
 		before := b.Len()
-		if err := pages.ExecuteTemplate(&b, name, t); err != nil {
+		if err := pages().ExecuteTemplate(&b, name, t); err != nil {
 			return piece{}, err
 		}
 		if b.Len() > most {
@@ -135,7 +139,7 @@ func Render(r *Report) ([]byte, error) {
 	}
 	p.judge()
 	var b bytes.Buffer
-	if err := pages.ExecuteTemplate(&b, "page", p); err != nil {
+	if err := pages().ExecuteTemplate(&b, "page", p); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil

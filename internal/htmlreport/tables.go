@@ -170,7 +170,7 @@ func fulls(all []*column) (used int, err error) {
 	for i, c := range all {
 		var b bytes.Buffer
 		c.ID = fmt.Sprintf("%sc%d", c.table.ID, slices.Index(c.table.cols, c)+1)
-		if err := pages.ExecuteTemplate(&b, "column", c); err != nil {
+		if err := pages().ExecuteTemplate(&b, "column", c); err != nil {
 			return 0, err
 		}
 		if used+b.Len() > columnsMax {
@@ -191,7 +191,7 @@ func rows(all []*column, most int) error {
 	used := 0
 	for i, c := range all {
 		var b bytes.Buffer
-		if err := pages.ExecuteTemplate(&b, "row", c); err != nil {
+		if err := pages().ExecuteTemplate(&b, "row", c); err != nil {
 			return err
 		}
 		if used += b.Len(); used > most {
@@ -214,7 +214,7 @@ func (p *page) trim() error {
 			continue
 		}
 		var b bytes.Buffer
-		if err := pages.ExecuteTemplate(&b, "section", s); err != nil {
+		if err := pages().ExecuteTemplate(&b, "section", s); err != nil {
 			return err
 		}
 		if used += b.Len() - s.lines.Len() - s.fulls.Len(); used > sectionsMax {

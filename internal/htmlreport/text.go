@@ -7,6 +7,7 @@ import (
 
 	"tarn/internal/check/report"
 	"tarn/internal/drift"
+	"tarn/internal/human"
 	"tarn/internal/profile"
 )
 
@@ -27,14 +28,7 @@ func cut(s string, most int) string {
 	return s
 }
 
-// count writes a number with separators: 12,345.
-func count(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+var count, many = human.Count, human.Many
 
 // counted is count for templates.
 func counted(n any) string {
@@ -44,32 +38,12 @@ func counted(n any) string {
 	return count(n.(int64))
 }
 
-// many writes a number with its noun.
-func many(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return count(n) + " " + noun + "s"
-}
-
 // size writes bytes; nothing where there is no file.
 func size(n int64) string {
-	switch {
-	case n < 0:
+	if n < 0 {
 		return ""
-	case n < 1024:
-		return fmt.Sprintf("%d B", n)
 	}
-	v, unit := float64(n), ""
-	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
-		if v /= 1024; v < 1000 {
-			break
-		}
-	}
-	if v < 9.95 {
-		return fmt.Sprintf("%.1f %s", v, unit)
-	}
-	return fmt.Sprintf("%.0f %s", v, unit)
+	return human.Size(n)
 }
 
 // share is a part of all in percent.
@@ -80,14 +54,7 @@ func share(n, of int64) string {
 	case of == 0:
 		return ""
 	}
-	switch x := 100 * float64(n) / float64(of); {
-	case x < .1:
-		return "<0.1 %"
-	case x < 9.95:
-		return fmt.Sprintf("%.1f %%", x)
-	default:
-		return fmt.Sprintf("%.0f %%", x)
-	}
+	return human.Percent(n, of)
 }
 
 // figure is a number of 6 digits, or a time.

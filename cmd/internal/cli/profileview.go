@@ -8,6 +8,7 @@ import (
 
 	"tarn/internal/check/report"
 	"tarn/internal/dataset"
+	"tarn/internal/human"
 	"tarn/internal/profile"
 )
 
@@ -260,14 +261,7 @@ func portion(n, of int64) string {
 	case of == 0:
 		return count(n)
 	}
-	x := 100 * float64(n) / float64(of)
-	switch {
-	case x < .1:
-		return "<0.1 %"
-	case x < 9.95:
-		return fmt.Sprintf("%.1f %%", x)
-	}
-	return fmt.Sprintf("%.0f %%", x)
+	return human.Percent(n, of)
 }
 
 // figure is a number of 6 digits, or a time.

@@ -9,6 +9,7 @@ import (
 
 	"tarn/index"
 	"tarn/internal/dataset"
+	"tarn/internal/human"
 )
 
 // result is what a verb found or did: text for people, and by its struct tags JSON.
@@ -166,42 +167,7 @@ func (a *app) paint(tty bool, color, s string) string {
 	return "\x1b[" + color + "m" + s + "\x1b[0m"
 }
 
-// count writes a number with separators: 12,345.
-func count(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// many writes a number with its noun: "1 file", "2 files".
-func many(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if strings.HasSuffix(noun, "y") {
-		return count(n) + " " + strings.TrimSuffix(noun, "y") + "ies"
-	}
-	return count(n) + " " + noun + "s"
-}
-
-// size writes bytes: 812 B, 1.4 KiB, 23 MiB.
-func size(n int64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, unit := float64(n), ""
-	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB"} {
-		if v /= 1024; v < 1000 {
-			break
-		}
-	}
-	if v < 9.95 {
-		return fmt.Sprintf("%.1f %s", v, unit)
-	}
-	return fmt.Sprintf("%.0f %s", v, unit)
-}
+var count, many, size = human.Count, human.Many, human.Size
 
 // seconds writes a duration for people.
 func seconds(s float64) string {
