@@ -255,8 +255,16 @@ func TestReadFromAndClone(t *testing.T) {
 			if !errors.Is(err, ErrNoReflink) {
 				t.Fatal(err)
 			}
-			if n, err := io.Copy(f, src); err != nil || n != int64(len(body)) {
-				t.Fatalf("%s: copied %d, %v", name, n, err)
+			half, err := f.CopyFrom(src, len(body)/2)
+			if err != nil && !errors.Is(err, ErrNoCopy) || half > len(body)/2 {
+				t.Fatalf("%s: the kernel copied %d, %v", name, half, err)
+			}
+			f.StartSync(0, int64(half))
+			if n, err := io.Copy(f, src); err != nil || int64(half)+n != int64(len(body)) {
+				t.Fatalf("%s: copied %d and %d, %v", name, half, n, err)
+			}
+			if n, err := f.CopyFrom(src, 10); n != 0 || err != nil && !errors.Is(err, ErrNoCopy) {
+				t.Errorf("%s: %d bytes, %v after the end", name, n, err)
 			}
 		}
 		got := make([]byte, len(body)+1)

@@ -39,6 +39,23 @@ func (t *temp) WriteAt(b []byte, off int64) (int, error) {
 	return t.hooked(b, write)
 }
 
+// CopyFrom appends up to n bytes of src, from where it stands, within the kernel; 0 at its end. ErrNoCopy where that can't be: nothing was written.
+func (t *temp) CopyFrom(src *os.File, n int) (copied int, err error) {
+	t.safe.Store(false)
+	err = t.disk.do(Op{Kind: OpWrite, Path: t.path}, func() error {
+		copied, err = copyRange(t, src, n)
+		return err
+	})
+	return copied, err
+}
+
+// StartSync lets the disk begin with n bytes at off, so that Sync has less to wait for. It promises nothing, and may run beside writes.
+func (t *temp) StartSync(off, n int64) {
+	if t.disk.real() {
+		startSync(t.f, off, n)
+	}
+}
+
 // ReadFrom appends all of r; from another file the kernel copies, or shares blocks, where it can.
 func (t *temp) ReadFrom(r io.Reader) (int64, error) {
 	t.safe.Store(false)

@@ -9,6 +9,8 @@ import (
 var (
 	// ErrNoReflink says that the file system can't share blocks between these two files; copy instead.
 	ErrNoReflink = errors.New("no reflink between these files")
+	// ErrNoCopy says that the kernel can't copy between these two files; read and write instead.
+	ErrNoCopy = errors.New("no copy between these files within the kernel")
 	// ErrNotRegular says that a path is a directory, a symlink, a FIFO or a device where a regular file is needed.
 	ErrNotRegular = errors.New("not a regular file")
 )

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,26 @@ func clone(t *temp, src *os.File) error {
 		return &os.PathError{Op: "clone", Path: t.path, Err: err}
 	}
 	return nil
+}
+
+// copyRange takes 0 bytes for "can't" as well: files of /proc say so, that have content and no size. At the end of a file the caller's read finds the same.
+func copyRange(t *temp, src *os.File, n int) (int, error) {
+	for {
+		n, err := unix.CopyFileRange(int(src.Fd()), nil, int(t.f.Fd()), nil, n, 0)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+		case unix.EXDEV, unix.ENOSYS, unix.EOPNOTSUPP, unix.EINVAL, unix.EPERM, unix.EIO:
+			return 0, &os.PathError{Op: "copy", Path: t.path, Err: fmt.Errorf("%w: %w", ErrNoCopy, err)}
+		default:
+			return 0, &os.PathError{Op: "copy", Path: t.path, Err: err}
+		}
+	}
+}
+
+func startSync(f *os.File, off, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
 func renameNew(old, new string) error {

@@ -195,7 +195,7 @@ func noTemps(t testing.TB, c *Cache) {
 	}
 }
 
-var sizes = []int{0, 1, 100, ownMinLinked - 1, ownMinLinked, ownMin - 1, ownMin, ownMin + 1, streamBuffer, streamBuffer + 1, 5*streamBuffer + 5}
+var sizes = []int{0, 1, 100, ownMinLinked - 1, ownMinLinked, ownMin - 1, ownMin, ownMin + 1, streamBuffer, streamBuffer + 1, 5*streamBuffer + 5, copyStep + 1}
 
 func TestEveryWayInAndOut(t *testing.T) {
 	for _, links := range [][]string{nil, {"hardlink"}, {"symlink", "copy"}} {

@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -158,7 +159,10 @@ func (c *Cache) copyOut(d digest.Digest, f *os.File, info fs.FileInfo, size int6
 		return err
 	}
 	defer tmp.Abort()
-	got, n, err := pump(tmp, whole(f), info.Size())
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	got, n, err := copyFile(tmp, f, info.Size())
 	switch {
 	case err != nil:
 		return fmt.Errorf("check out object %s: %w", d.Short(), err)

@@ -244,7 +244,7 @@ func (w *Writer) take(tmp *durable.File, f *os.File, size int64) (digest.Digest,
 		}
 		w.c.noteNoClone(from.dev)
 	}
-	d, n, err := pump(tmp, f, size)
+	d, n, err := copyFile(tmp, f, size)
 	return d, n, wrapAdd(err)
 }
 
