@@ -268,7 +268,7 @@ func (c *checkout) all(ctx context.Context) error {
 	}
 	c.r.report.Phase(verb+c.t.String(), entries, bytes)
 	// Removing comes before looking further, since a file may stand where a directory is to be: work decides, take acts on what needs an order.
-	err = inOrder(ctx, workers(), c.doings(ctx, rows), c.weight, c.do, func(d *doing) error {
+	err = inOrderTogether(ctx, workers(), c.doings(ctx, rows), c.weight, siblings, c.do, func(d *doing) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -288,6 +288,15 @@ func (c *checkout) all(ctx context.Context) error {
 	}
 	return c.keepIndex(err)
 }
+
+// dirOf is the directory of an entry; "" for the dataset's own.
+func dirOf(entry string) string {
+	dir, _ := path.Split(strings.TrimSuffix(entry, "/"))
+	return strings.TrimSuffix(dir, "/")
+}
+
+// siblings: the kernel lets in one at a time who makes files in a directory.
+func siblings(a, b *doing) bool { return dirOf(a.path) == dirOf(b.path) }
 
 // weight is about how many bytes are read or written for an item.
 func (c *checkout) weight(d *doing) int64 {
@@ -356,7 +365,7 @@ func (c *checkout) judge(ctx context.Context, d *doing) {
 
 // inTheWay says that a directory stands where a file is to be, or a file where a directory is to be: rows that come later, or came just before, remove it.
 func (c *checkout) inTheWay(d *doing) bool {
-	if d.w != nil {
+	if d.w != nil || d.path != "." && c.dirs.made(dirOf(d.path)) {
 		return false
 	}
 	info, err := os.Lstat(c.s.file(strings.TrimSuffix(d.path, "/")))
@@ -426,8 +435,8 @@ type filling func(root *durable.Root, name string) (cache.Placed, error)
 func (c *checkout) placeWith(it *item, act action, fill filling) error {
 	root, name := c.root, path.Base(c.t.Dataset)
 	if it.path != "." {
-		dir, base := path.Split(strings.TrimSuffix(it.path, "/"))
-		d, err := c.dirs.open(strings.TrimSuffix(dir, "/"))
+		base := path.Base(it.path)
+		d, err := c.dirs.open(dirOf(it.path))
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ type openDirs struct {
 type openedDir struct {
 	*durable.Root
 	uses int
+	made bool // here: nobody else has put something into it
 }
 
 // maxOpenDirs is how many of them stay open, for files of one directory follow each other; each is a file descriptor.
@@ -76,18 +77,33 @@ func (o *openDirs) find(dir string) (*openedDir, error) {
 		}
 		parent, name = p.Root, path.Base(dir)
 	}
+	made := false
 	root, err := parent.Sub(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := parent.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
+		merr := parent.Mkdir(name, 0o777)
+		if merr != nil && !errors.Is(merr, fs.ErrExist) {
+			return nil, merr
 		}
+		made = merr == nil
 		root, err = parent.Sub(name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	o.dirs[dir] = &openedDir{Root: root}
+	o.dirs[dir] = &openedDir{Root: root, made: made}
 	return o.dirs[dir], nil
+}
+
+// made says that a directory was made here, so that there is nothing in it but what came from here. It may have been forgotten. A rehearsal has no
+// directories: nil.
+func (o *openDirs) made(dir string) bool {
+	if o == nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d := o.dirs[dir]
+	return d != nil && d.made
 }
 
 // forget closes a directory that is going to be removed.
