@@ -247,7 +247,7 @@ func (a *adding) take(it *item) error {
 		}
 		return nil
 	}
-	if !a.s.inside(it) || it.w == nil && it.r == nil {
+	if !a.s.inside(it) || it.entry == nil && it.r == nil {
 		return a.keep(it)
 	}
 	base := it.base()

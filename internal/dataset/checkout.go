@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tarn/index"
@@ -125,6 +126,7 @@ type checkout struct {
 	collide map[string]string
 	met     bool // there is something at the target, on some side
 	dirs    *openDirs
+	marked  bool // markFilling was called
 
 	remote *confirming // of a dataset that the cache does not keep
 	direct *direct     // of a pull of such a dataset
@@ -210,6 +212,7 @@ func (c *checkout) prepare(ctx context.Context) error {
 		return err
 	}
 	c.dirs = newOpenDirs(c.root, path.Base(c.t.Dataset))
+	c.dirs.before = sync.OnceValue(c.markFilling)
 	return c.findCollisions(ctx)
 }
 
@@ -281,10 +284,14 @@ func (c *checkout) all(ctx context.Context) error {
 		c.problem(c.t.Prefix, "workspace", errNoPath)
 	}
 	c.removeEmptied(ctx)
+	var serr error
 	if c.touched {
-		if serr := c.root.SyncFS(); err == nil {
-			err = serr
-		}
+		serr = c.root.SyncFS()
+	}
+	if serr == nil {
+		c.unmark(err == nil)
+	} else if err == nil {
+		err = serr
 	}
 	return c.keepIndex(err)
 }

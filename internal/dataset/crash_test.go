@@ -336,7 +336,7 @@ func (x *crash) asPromised(top, repo string) error {
 	return x.checkPinned(top, x.versions, before...)
 }
 
-// checkWork: what has a final name has old bytes or new ones; or none, if the verb writes there.
+// checkWork: what has a final name has old bytes or new ones; or none, or the start of the new ones where there was nothing, if the verb writes there.
 func (x *crash) checkWork(dir string) error {
 	got := readTree(x.t, dir)
 	if !x.c.moves {
@@ -347,7 +347,7 @@ func (x *crash) checkWork(dir string) error {
 	}
 	for p, v := range got {
 		o, n := x.old.work[p], x.new.work[p]
-		if v != o && v != n && v != "d" && (v != "f" && v != "x" || o == "" && n == "") {
+		if v != o && v != n && v != "d" && (v != "f" && v != "x" || o == "" && n == "") && (o != "" || !strings.HasPrefix(n, v)) {
 			return fmt.Errorf("the workspace has %s: %.20q", p, v)
 		}
 	}

@@ -161,19 +161,20 @@ func (r *Repo) datasetLevels(dataset string) (levels []config.Level) {
 
 // index writes the stat index under the new name. What it says about the files of a directory holds as before, for only the directory was renamed.
 func (m *moving) index() error {
-	from := m.r.indexPath(m.from)
-	old, err := scan.Open(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if m.r.filling(m.from) {
+		if err := m.r.markFilling(m.to); err != nil {
+			return err
+		}
 	}
+	old, err := scan.Open(m.r.indexPath(m.from))
 	if err == nil {
 		defer old.Close()
 		err = m.copyIndex(old)
 	}
-	if err != nil && !errors.Is(err, scan.ErrCorruptIndex) {
+	if err != nil && !errors.Is(err, scan.ErrCorruptIndex) && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return m.r.removeDurably(from)
+	return m.r.removeIndex(m.from)
 }
 
 func (m *moving) copyIndex(old *scan.Index) error {

@@ -71,7 +71,7 @@ func (m *moving) do(ctx context.Context) (*Moved, error) {
 	}
 	touched := m.touched()
 	// An index that is left of a dataset of that name says nothing about this one.
-	if err := r.removeDurably(r.indexPath(m.to)); err != nil {
+	if err := r.removeIndex(m.to); err != nil {
 		return nil, err
 	}
 	if err := m.begin(); err != nil {

@@ -14,6 +14,9 @@ type openDirs struct {
 	root *durable.Root // that has the directory
 	name string        // of it there
 
+	// before is called before the first directory is made in which files have their names at once, see durable.Root.CreateFor; nil: none is.
+	before func() error
+
 	mu   sync.Mutex
 	dirs map[string]*openedDir
 }
@@ -80,18 +83,27 @@ func (o *openDirs) find(dir string) (*openedDir, error) {
 	made := false
 	root, err := parent.Sub(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		merr := parent.Mkdir(name, 0o777)
-		if merr != nil && !errors.Is(merr, fs.ErrExist) {
-			return nil, merr
-		}
-		made = merr == nil
-		root, err = parent.Sub(name)
+		root, made, err = o.make(parent, name)
 	}
 	if err != nil {
 		return nil, err
 	}
 	o.dirs[dir] = &openedDir{Root: root, made: made}
 	return o.dirs[dir], nil
+}
+
+// make makes a directory, and says whether it, and nobody else meanwhile, did.
+func (o *openDirs) make(parent *durable.Root, name string) (root *durable.Root, made bool, err error) {
+	if o.before == nil {
+		err = parent.Mkdir(name, 0o777)
+	} else if err = o.before(); err == nil {
+		root, err = parent.SubNew(name, 0o777)
+	}
+	made = err == nil
+	if root == nil && (made || errors.Is(err, fs.ErrExist)) {
+		root, err = parent.Sub(name)
+	}
+	return root, made, err
 }
 
 // made says that a directory was made here, so that there is nothing in it but what came from here. It may have been forgotten. A rehearsal has no

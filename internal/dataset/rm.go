@@ -201,7 +201,15 @@ func (d *removing) forget(ctx context.Context) error {
 	if d.out.Stage, err = d.r.git.Tracked(ctx, changed); err != nil {
 		return err
 	}
-	return d.r.removeDurably(d.r.indexPath(name))
+	return d.r.removeIndex(name)
+}
+
+// removeIndex forgets what is known about a dataset in the workspace.
+func (r *Repo) removeIndex(dataset string) error {
+	if err := r.removeDurably(r.fillingPath(dataset)); err != nil {
+		return err
+	}
+	return r.removeDurably(r.indexPath(dataset))
 }
 
 // removeDurably removes a file, which need not be there.

@@ -29,13 +29,14 @@ type survey struct {
 	trust   scan.Trust
 	started int64 // the file system's clock when it began, ns
 	blind   string
+	filling bool              // a checkout is at work, or was killed: see cutShort
 	temp    func(path string) // hears of tarn's temp files; nil: nobody does
 }
 
 // item is a row with what stands in the workspace, once that is known.
 type item struct {
 	row
-	entry  *index.Entry // of the workspace; nil: nothing there
+	entry  *index.Entry // of the workspace; nil: nothing there, or nothing that counts
 	stat   scan.Stat    // that entry belongs to
 	fresh  bool         // its bytes were read in this run
 	isNew  bool         // and were not in the cache
@@ -50,6 +51,7 @@ func (r *Repo) newSurvey(t Target) (*survey, error) {
 	}
 	s := &survey{r: r, t: t, v: v, idx: r.openIndex(t.Dataset), trust: r.trust()}
 	s.seen, _ = os.Stat(r.indexPath(t.Dataset))
+	s.filling = r.filling(t.Dataset)
 	s.started = r.probe(filepath.Dir(r.abs(t.Dataset)))
 	return s, nil
 }
@@ -191,6 +193,9 @@ func (s *survey) look(it *item, hash func(path string, size int64) (hashed, erro
 		if it.r != nil && it.r.Trusted(it.w.Stat, s.trust) {
 			e.Digest, e.Size, it.at, it.linked = it.r.Digest, it.w.Stat.Size, it.r.HashedAt, it.r.Hardlinked
 			break
+		}
+		if s.cutShort(it) {
+			return
 		}
 		h, err := hash(s.file(it.path), it.w.Stat.Size)
 		if err != nil {

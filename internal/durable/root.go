@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type Root struct {
 	disk *Disk
 	name string // absolute
 	root *os.Root
+	made bool // by SubNew
 	once sync.Once
 	dir  *os.File // the directory itself, opened when first needed; nil where the system has no use for it
 	err  error
@@ -65,6 +67,18 @@ func (r *Root) Sub(name string) (*Root, error) {
 		at = sub
 	}
 	return at, nil
+}
+
+// SubNew makes the directory name and opens it. Files of CreateFor have their names at once in there.
+func (r *Root) SubNew(name string, perm fs.FileMode) (*Root, error) {
+	if err := r.Mkdir(name, perm); err != nil {
+		return nil, err
+	}
+	sub, err := r.Sub(name)
+	if err == nil {
+		sub.made = true
+	}
+	return sub, err
 }
 
 func (r *Root) sub(base string) (*Root, error) {
@@ -258,7 +272,7 @@ func (r *Root) replace(name string, make func(r *Root, tmp string) error) error 
 // SyncFS is Disk.SyncFS for the file system of this directory.
 func (r *Root) SyncFS() error { return r.disk.SyncFS(r.name) }
 
-// RootFile is a new file in a Root that has a temporary name until Commit. Not for concurrent use, except WriteAt.
+// RootFile is a new file in a Root that has a temporary name until Commit, but see CreateFor. Not for concurrent use, except WriteAt.
 type RootFile struct {
 	temp
 	name  string
@@ -287,6 +301,18 @@ func (r *Root) CreateTempMode(dir string, perm fs.FileMode) (*RootFile, error) {
 	return f, nil
 }
 
+// CreateFor makes the file that is to get name by Commit, with the same perm. In a Root of SubNew it has this name at once, if nothing there has it: a temporary
+// one and the rename cost more than the rest of a small file does. So the caller has to know, after a crash, that a file may have been cut short.
+func (r *Root) CreateFor(name string, perm fs.FileMode) (*RootFile, error) {
+	if dir, _ := split(name); r.made && dir == "" {
+		f, err := r.create(name, workPerm(perm))
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+	return r.CreateTempMode(path.Dir(name), perm)
+}
+
 // workPerm is WorkMode before the umask.
 func workPerm(perm fs.FileMode) fs.FileMode {
 	if perm&0o111 != 0 {
@@ -297,26 +323,30 @@ func workPerm(perm fs.FileMode) fs.FileMode {
 
 func (r *Root) createTemp(perm fs.FileMode) (*RootFile, error) {
 	for try := 1; ; try++ {
-		name := tempName(rootTempPrefix)
-		var f *os.File
-		create := func() (err error) {
-			f, err = r.openFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
-			return err
-		}
-		err := r.disk.do(Op{Kind: OpCreate, Path: r.path(name)}, create)
-		if err == nil {
-			return &RootFile{temp: temp{disk: r.disk, root: r, f: f, path: r.path(name), mode: perm}, name: name, owner: r}, nil
-		}
-		if f != nil {
-			f.Close()
-		}
-		if !errors.Is(err, fs.ErrExist) || try == tempTries {
-			return nil, err
+		f, err := r.create(tempName(rootTempPrefix), perm)
+		if err == nil || !errors.Is(err, fs.ErrExist) || try == tempTries {
+			return f, err
 		}
 	}
 }
 
-// Name is the temporary name, relative to the Root.
+// create makes a file of this one directory.
+func (r *Root) create(name string, perm fs.FileMode) (*RootFile, error) {
+	var f *os.File
+	err := r.disk.do(Op{Kind: OpCreate, Path: r.path(name)}, func() (err error) {
+		f, err = r.openFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		return err
+	})
+	if err != nil {
+		if f != nil {
+			f.Close()
+		}
+		return nil, err
+	}
+	return &RootFile{temp: temp{disk: r.disk, root: r, f: f, path: r.path(name), mode: perm}, name: name, owner: r}, nil
+}
+
+// Name is the name before Commit, relative to the Root.
 func (f *RootFile) Name() string { return f.name }
 
 // Stamp sets a modification time of now, in ns since the epoch, that no write from now on can leave: the clocks by which file systems stamp writes go in
@@ -347,6 +377,9 @@ func (f *RootFile) Commit(name string, perm fs.FileMode) error {
 }
 
 func (f *RootFile) rename(name string) error {
+	if name == f.name {
+		return nil
+	}
 	dir, base := split(name)
 	if at, old := split(f.name); at == dir {
 		return f.root.renameBase(old, base)

@@ -310,3 +310,44 @@ func TestStamp(t *testing.T) {
 		t.Errorf("the file system kept %d of 500 times", kept)
 	}
 }
+
+// A file has its name at once only in a directory that was made here, and replaces nothing then.
+func TestCreateFor(t *testing.T) {
+	var d *Disk
+	root, err := d.OpenRoot(t.TempDir())
+	must(t, err)
+	defer root.Close()
+	made, err := root.SubNew("made", 0o777)
+	must(t, err)
+	defer made.Close()
+	if _, err := root.SubNew("made", 0o777); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("made a second time: %v", err)
+	}
+	again, err := root.Sub("made")
+	must(t, err)
+	defer again.Close()
+	for _, c := range []struct {
+		in     *Root
+		name   string
+		direct bool
+	}{{made, "x", true}, {made, "x", false}, {again, "y", false}, {root, "made/z", false}, {root, "w", false}} {
+		f, err := c.in.CreateFor(c.name, 0o777)
+		must(t, err)
+		if (f.Name() == c.name) != c.direct {
+			t.Errorf("%s is made as %s", c.name, f.Name())
+		}
+		_, err = f.Write([]byte("new"))
+		must(t, err)
+		must(t, f.Commit(c.name, 0o777))
+		path := filepath.Join(c.in.Name(), c.name)
+		if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != WorkMode(true) || read(t, path) != "new" {
+			t.Errorf("%s: %v, %v", c.name, info, err)
+		}
+	}
+	f, err := made.CreateFor("gone", 0o666)
+	must(t, err)
+	f.Abort()
+	if got := names(t, made.Name()); got != "x y z" {
+		t.Errorf("there: %s", got)
+	}
+}

@@ -25,7 +25,8 @@ const (
 var blobBuffers = sync.Pool{New: func() any { b := make([]byte, ownMin+1); return &b }}
 
 // Checkout brings the object d of size bytes into the workspace as name, relative to dst, replacing what is there. It is linked as Options
-// say, else copied; executables and blobs of packs are always copied. Bytes are verified before they get the name; errors:
+// say, else copied; executables and blobs of packs are always copied. Bytes are verified before they get the name, and of a blob before they are written: see
+// durable.Root.CreateFor, which may give it its name earlier. Errors:
 // fs.ErrNotExist, *CorruptError. The caller makes it durable: Root.SyncFS.
 func (c *Cache) Checkout(d digest.Digest, size int64, exec bool, dst *durable.Root, name string) (Placed, error) {
 	out := &output{dst: dst, name: name, exec: exec}
@@ -199,7 +200,7 @@ func (o *output) commit(tmp *durable.RootFile) error {
 }
 
 func (o *output) write(b []byte) error {
-	tmp, err := o.temp()
+	tmp, err := o.dst.CreateFor(o.name, o.mode())
 	if err != nil {
 		return err
 	}
