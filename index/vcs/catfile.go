@@ -26,14 +26,28 @@ func (r *Repo) Contents(ctx context.Context, name string, max int64) ([]byte, er
 	if strings.ContainsAny(name, "\n\x00") {
 		return r.contentsOnce(ctx, name, max)
 	}
+	o, err := r.object(ctx, name, max)
+	if err == nil && o.kind != "blob" {
+		return nil, fmt.Errorf("%s: %w: it is a %s", name, ErrNotFound, o.kind)
+	}
+	return o.bytes, err
+}
+
+// object is what git cat-file says about one.
+type object struct {
+	id, kind string
+	bytes    []byte
+}
+
+func (r *Repo) object(ctx context.Context, name string, max int64) (o object, err error) {
 	r.cat.mu.Lock()
 	defer r.cat.mu.Unlock()
 	if err := r.startCat(); err != nil {
-		return nil, err
+		return o, err
 	}
 	process := r.cat.cmd.Process
 	stop := context.AfterFunc(ctx, func() { process.Kill() })
-	b, err := r.cat.read(name, max)
+	o, err = r.cat.read(name, max)
 	if !stop() || err != nil && !errors.Is(err, ErrNotFound) {
 		r.stopCat() // its output may be half read
 		if why := strings.TrimSpace(r.cat.err.String()); why != "" {
@@ -41,9 +55,9 @@ func (r *Repo) Contents(ctx context.Context, name string, max int64) ([]byte, er
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return o, ctx.Err()
 	}
-	return b, err
+	return o, err
 }
 
 // contentsOnce is for names that the line protocol can't carry.
@@ -81,34 +95,31 @@ func (r *Repo) startCat() error {
 	return nil
 }
 
-func (c *catFile) read(name string, max int64) ([]byte, error) {
+func (c *catFile) read(name string, max int64) (o object, err error) {
 	if _, err := io.WriteString(c.in, name+"\n"); err != nil {
-		return nil, fmt.Errorf("git cat-file: %w", err)
+		return o, fmt.Errorf("git cat-file: %w", err)
 	}
 	line, err := c.out.ReadString('\n')
 	if err != nil {
-		return nil, fmt.Errorf("git cat-file: %w", err)
+		return o, fmt.Errorf("git cat-file: %w", err)
 	}
 	line = strings.TrimSuffix(line, "\n")
 	if strings.HasSuffix(line, " missing") || strings.HasSuffix(line, " ambiguous") || strings.HasSuffix(line, " submodule") {
-		return nil, fmt.Errorf("%s: %w", name, ErrNotFound)
+		return o, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
 	f := strings.Fields(line)
 	if len(f) != 3 {
-		return nil, fmt.Errorf("git cat-file answered %q", line)
+		return o, fmt.Errorf("git cat-file answered %q", line)
 	}
 	n, err := strconv.ParseInt(f[2], 10, 64)
 	if err != nil || n > max {
-		return nil, fmt.Errorf("%s has %s bytes, more than %d", name, f[2], max)
+		return o, fmt.Errorf("%s has %s bytes, more than %d", name, f[2], max)
 	}
 	b := make([]byte, n+1)
 	if _, err := io.ReadFull(c.out, b); err != nil {
-		return nil, fmt.Errorf("git cat-file: %w", err)
+		return o, fmt.Errorf("git cat-file: %w", err)
 	}
-	if f[1] != "blob" {
-		return nil, fmt.Errorf("%s: %w: it is a %s", name, ErrNotFound, f[1])
-	}
-	return b[:n], nil
+	return object{f[0], f[1], b[:n]}, nil
 }
 
 func (r *Repo) stopCat() error {

@@ -106,12 +106,15 @@ func (r *Repo) ReadRev(ctx context.Context, rev string) (string, error) {
 
 // Head is the commit that HEAD names; ok is false before the first commit.
 func (r *Repo) Head(ctx context.Context) (commit string, ok bool, err error) {
-	commit, err = r.ReadRev(ctx, "HEAD")
-	if errors.Is(err, ErrRev) {
+	o, err := r.object(ctx, "HEAD^{commit}", maxCommit) // by the process that reads manifests, too: to start another one takes longer
+	if errors.Is(err, ErrNotFound) {
 		return "", false, nil
 	}
-	return commit, err == nil, err
+	return o.id, err == nil, err
 }
+
+// maxCommit is above the size of any commit object, in bytes.
+const maxCommit = 64 << 20
 
 // Parents are the commits before a commit. A shallow clone names some that it does not have.
 func (r *Repo) Parents(ctx context.Context, commit string) ([]string, error) {

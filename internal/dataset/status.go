@@ -223,6 +223,7 @@ func (l *looking) againstWorkspace(ctx context.Context) error {
 	work := func(ctx context.Context, it *item) {
 		if ctx.Err() == nil && l.s.inside(it) {
 			l.s.look(it, hashOnly)
+			it.lacks = l.visit == nil && it.m != nil && l.lacks(it.m)
 		}
 		l.r.report.Add(1, 0)
 	}
@@ -312,7 +313,7 @@ func (l *looking) take(it *item) error {
 	default:
 		l.out.Work = append(l.out.Work, PathState{it.path, state})
 	}
-	if it.m != nil && l.lacks(it.m) {
+	if it.lacks {
 		l.out.Missing++
 		if state != Clean {
 			l.out.Unsaved++

@@ -41,6 +41,7 @@ type item struct {
 	fresh  bool         // its bytes were read in this run
 	isNew  bool         // and were not in the cache
 	at     int64        // when the bytes were hashed, by the file system's clock; what the record says where it was trusted
+	lacks  bool         // the cache should have the bytes of the manifest's entry, and has not: see looking.lacks
 	linked bool         // the bytes are those of an object of the cache, by a hard link
 }
 

@@ -169,9 +169,13 @@ func (f *file) findAll(d digest.Digest) (all []Entry) {
 
 // search returns the first entry that is not below d, in O(log n) whatever the bytes are: it looks in the bucket of d only.
 func (f *file) search(d *digest.Digest) int {
-	lo, hi := f.bucket(binary.BigEndian.Uint64(d[:]))
-	if hi-lo > 64 {
+	prefix := binary.BigEndian.Uint64(d[:])
+	lo, hi := f.bucket(prefix)
+	switch {
+	case hi-lo > 64:
 		lo, hi = f.narrow(d, lo, hi)
+	case hi > lo:
+		lo, hi = f.near(prefix, lo, hi)
 	}
 	for lo < hi {
 		if mid := int(uint(lo+hi) >> 1); bytes.Compare(f.key(mid), d[:]) < 0 {
@@ -190,6 +194,24 @@ func (f *file) bucket(prefix uint64) (lo, hi int) {
 		hi = min(hi, int(binary.LittleEndian.Uint32(f.fan[at:])))
 	}
 	return min(int(binary.LittleEndian.Uint32(f.fan[4*b:])), hi), hi
+}
+
+func (f *file) prefix(i int) uint64 { return binary.BigEndian.Uint64(f.key(i)) }
+
+// near is for small buckets: it walks from where the digest should be, which is mostly in the same cache line or the next.
+func (f *file) near(prefix uint64, lo, hi int) (int, int) {
+	off, _ := bits.Mul64(prefix<<(64-f.shift), uint64(hi-lo))
+	at := lo + int(off)
+	for at < hi && f.prefix(at) < prefix {
+		at++
+	}
+	for at > lo && f.prefix(at-1) >= prefix {
+		at--
+	}
+	if at < hi && f.prefix(at) == prefix {
+		return at, hi // those that follow may have the same first bytes
+	}
+	return at, at
 }
 
 // narrow is for large buckets. Digests are evenly spread, so a place is guessed from the first 8 bytes and corrected from what
@@ -222,7 +244,7 @@ func (f *file) narrow(d *digest.Digest, lo, hi int) (int, int) {
 }
 
 func (f *file) correct(at int, prefix uint64) int {
-	is := binary.BigEndian.Uint64(f.key(at))
+	is := f.prefix(at)
 	if is <= prefix {
 		off, _ := bits.Mul64(prefix-is, uint64(f.n))
 		return at + int(off)
