@@ -44,7 +44,7 @@ func (w *Writer) AddResumed(want digest.Digest, size int64, n int, piece func(i 
 	from, at, err := p.check(h, size, n, piece)
 	if err == nil {
 		var got int64
-		got, err = io.CopyBuffer(io.MultiWriter(p.f, h), struct{ io.Reader }{io.LimitReader(rest(from), size-at+1)}, make([]byte, resumeBuffer))
+		got, err = pumpRing(h, p.f, at, rest(from), size-at)
 		at += got
 	}
 	if err != nil {

@@ -22,15 +22,25 @@ var streamBuffers = sync.Pool{New: func() any { b := make([]byte, streamBuffer);
 // pump passes r on to w (which may be nil) and hashes it, both at the same time, up to limit bytes and at most one buffer more, so
 // that the caller sees by n that there was more. It starts one goroutine, and ends it.
 func pump(w io.Writer, r io.Reader, limit int64) (d digest.Digest, n int64, err error) {
-	if limit <= streamBuffer {
-		return pumpOne(w, r, limit)
-	}
-	work, done := make(chan []byte, streamRing), make(chan struct{}, streamRing)
 	h := digest.New()
 	defer h.Release()
+	if limit <= streamBuffer {
+		n, err = pumpOne(h, w, r, limit)
+	} else {
+		n, err = pumpRing(h, w, 0, r, limit)
+	}
+	return h.Sum(), n, err
+}
+
+// pumpRing goes on with h and with w, which has at bytes.
+func pumpRing(h *digest.Hasher, w io.Writer, at int64, r io.Reader, limit int64) (n int64, err error) {
+	work, done := make(chan []byte, streamRing), make(chan struct{}, streamRing)
 	go func() {
 		defer close(done)
+		out := syncing{at: at}
+		out.file, _ = w.(startSyncer)
 		for b := range work {
+			out.wrote(len(b)) // but for the last buffer, which is written now
 			h.Write(b)
 			done <- struct{}{}
 		}
@@ -60,7 +70,24 @@ func pump(w io.Writer, r io.Reader, limit int64) (d digest.Digest, n int64, err 
 	for _, b := range ring {
 		streamBuffers.Put(b)
 	}
-	return h.Sum(), n, noEOF(err)
+	return n, noEOF(err)
+}
+
+type startSyncer interface{ StartSync(off, n int64) }
+
+// syncing lets a file that is written from byte at on go to the disk meanwhile, in steps.
+type syncing struct {
+	file startSyncer // nil: it is none
+	at   int64
+	size int64 // written behind at, and one buffer more
+}
+
+func (s *syncing) wrote(n int) {
+	if s.file != nil && s.size >= copyStep {
+		s.file.StartSync(s.at, s.size)
+		s.at, s.size = s.at+s.size, 0
+	}
+	s.size += int64(n)
 }
 
 // copyStep is what the kernel copies at once. It is long enough that the disk gets long runs, and short enough that hashing is not far behind.
@@ -69,8 +96,8 @@ const copyStep = 4 << 20
 // copied is a new file that the kernel can copy to.
 type copied interface {
 	io.Writer
+	startSyncer
 	CopyFrom(src *os.File, n int) (int, error)
-	StartSync(off, n int64)
 	OS() *os.File
 }
 
@@ -118,12 +145,10 @@ func hashSteps(h *digest.Hasher, w copied, steps <-chan int64) (err error) {
 	return err
 }
 
-// pumpOne is pump for what fits into one buffer.
-func pumpOne(w io.Writer, r io.Reader, limit int64) (d digest.Digest, n int64, err error) {
+// pumpOne is for what fits into one buffer.
+func pumpOne(h *digest.Hasher, w io.Writer, r io.Reader, limit int64) (n int64, err error) {
 	buf := streamBuffers.Get().(*[]byte)
 	defer streamBuffers.Put(buf)
-	h := digest.New()
-	defer h.Release()
 	for n <= limit && err == nil {
 		var got int
 		got, err = io.ReadFull(r, *buf)
@@ -135,7 +160,7 @@ func pumpOne(w io.Writer, r io.Reader, limit int64) (d digest.Digest, n int64, e
 			}
 		}
 	}
-	return h.Sum(), n, noEOF(err)
+	return n, noEOF(err)
 }
 
 func noEOF(err error) error {
