@@ -116,7 +116,7 @@ func (b *bench) measure(e experiment) (row, error) {
 				return out, err
 			}
 			out.samples[c.name] = append(out.samples[c.name], s)
-			if e.load == &large { // 30 GB otherwise
+			if e.load == &large || b.network && e.load == &images { // 30 GB otherwise
 				err := os.RemoveAll(here)
 				if b.network {
 					err = errors.Join(err, os.RemoveAll(filepath.Join(b.bucket, b.key(here))))
