@@ -40,24 +40,43 @@ type object struct {
 }
 
 func (r *Repo) object(ctx context.Context, name string, max int64) (o object, err error) {
+	err = r.stream(ctx, name, func(id, kind string, size int64, body io.Reader) error {
+		if size > max {
+			return fmt.Errorf("%s has %d bytes, more than %d", name, size, max)
+		}
+		o = object{id, kind, make([]byte, size)}
+		_, err := io.ReadFull(body, o.bytes)
+		return err
+	})
+	if err != nil {
+		return object{}, err
+	}
+	return o, nil
+}
+
+// stream hands over an object, of which use reads as much as it wants. An error of use is returned as it is.
+func (r *Repo) stream(ctx context.Context, name string, use func(id, kind string, size int64, body io.Reader) error) error {
 	r.cat.mu.Lock()
 	defer r.cat.mu.Unlock()
 	if err := r.startCat(); err != nil {
-		return o, err
+		return err
 	}
 	process := r.cat.cmd.Process
 	stop := context.AfterFunc(ctx, func() { process.Kill() })
-	o, err = r.cat.read(name, max)
-	if !stop() || err != nil && !errors.Is(err, ErrNotFound) {
+	used, err := r.cat.read(name, use)
+	if !stop() || used != nil || err != nil && !errors.Is(err, ErrNotFound) {
 		r.stopCat() // its output may be half read
-		if why := strings.TrimSpace(r.cat.err.String()); why != "" {
+		if why := strings.TrimSpace(r.cat.err.String()); why != "" && used == nil {
 			err = &GitError{[]string{"cat-file"}, strings.TrimPrefix(why, "fatal: "), -1} // a partial clone that could not fetch, say
 		}
 	}
 	if ctx.Err() != nil {
-		return o, ctx.Err()
+		return ctx.Err()
 	}
-	return o, err
+	if used != nil {
+		return used
+	}
+	return err
 }
 
 // contentsOnce is for names that the line protocol can't carry.
@@ -95,31 +114,35 @@ func (r *Repo) startCat() error {
 	return nil
 }
 
-func (c *catFile) read(name string, max int64) (o object, err error) {
+// read asks for an object; used is the error of use.
+func (c *catFile) read(name string, use func(id, kind string, size int64, body io.Reader) error) (used, err error) {
 	if _, err := io.WriteString(c.in, name+"\n"); err != nil {
-		return o, fmt.Errorf("git cat-file: %w", err)
+		return nil, fmt.Errorf("git cat-file: %w", err)
 	}
 	line, err := c.out.ReadString('\n')
 	if err != nil {
-		return o, fmt.Errorf("git cat-file: %w", err)
+		return nil, fmt.Errorf("git cat-file: %w", err)
 	}
 	line = strings.TrimSuffix(line, "\n")
 	if strings.HasSuffix(line, " missing") || strings.HasSuffix(line, " ambiguous") || strings.HasSuffix(line, " submodule") {
-		return o, fmt.Errorf("%s: %w", name, ErrNotFound)
+		return nil, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
 	f := strings.Fields(line)
 	if len(f) != 3 {
-		return o, fmt.Errorf("git cat-file answered %q", line)
+		return nil, fmt.Errorf("git cat-file answered %q", line)
 	}
 	n, err := strconv.ParseInt(f[2], 10, 64)
-	if err != nil || n > max {
-		return o, fmt.Errorf("%s has %s bytes, more than %d", name, f[2], max)
+	if err != nil {
+		return nil, fmt.Errorf("git cat-file answered %q", line)
 	}
-	b := make([]byte, n+1)
-	if _, err := io.ReadFull(c.out, b); err != nil {
-		return o, fmt.Errorf("git cat-file: %w", err)
+	body := &io.LimitedReader{R: c.out, N: n}
+	if used = use(f[0], f[1], n, body); used != nil {
+		return used, nil
 	}
-	return object{f[0], f[1], b[:n]}, nil
+	if _, err := io.CopyN(io.Discard, c.out, body.N+1); err != nil { // and the end of the line
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	return nil, nil
 }
 
 func (r *Repo) stopCat() error {

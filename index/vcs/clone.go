@@ -30,6 +30,7 @@ func Clone(ctx context.Context, from, rev, dir, probe string, o Options) (r *Rep
 		r.Close()
 		return partial(ctx, from, rev, filepath.Join(dir, "full"), "--no-filter", o)
 	}
+	r.partial = true
 	return r, commit, nil
 }
 

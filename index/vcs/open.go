@@ -32,8 +32,9 @@ type Repo struct {
 	Bare      bool
 	Shallow   bool // history is cut off
 
-	env []string
-	cat catFile
+	env     []string
+	cat     catFile
+	partial bool // contents of files were left out
 }
 
 // Open finds the repository that dir (absolute) is in: ErrNotRepo, ErrNoGit. It runs git only where a variable such as GIT_DIR, or a bare repository, makes finding it

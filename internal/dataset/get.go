@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"tarn/index"
 	"tarn/index/vcs"
 	"tarn/internal/config"
 	"tarn/store/cache"
@@ -23,7 +21,7 @@ import (
 type GetOptions struct {
 	URL    string // of a Git repository, as git clone takes it; @REV may stand behind it
 	Rev    string // the revision; empty: what stands behind the URL, else HEAD
-	Path   string // from the root of that repository: a dataset, or something in one
+	Path   string // from the root of that repository: a dataset, something in one, or what Git tracks there
 	Out    string // where it goes; empty: the last element of Path, here
 	Remote string // one of that repository's, or the URL of one; empty: that of the dataset
 	Force  bool   // replace files
@@ -34,7 +32,8 @@ type GetOptions struct {
 type GetResult struct {
 	URL      string // without secrets
 	Commit   string // hexadecimal
-	Dataset  string
+	Path     string // in that repository, links followed; "" is its root
+	Dataset  string // that Path is, or is in; "" if it is none
 	Prefix   string // the part of it; "" for all
 	To       string // the file or directory that was written, absolute
 	Written  int64  // files, links and empty directories
@@ -46,8 +45,8 @@ type GetResult struct {
 	Problems []Problem
 }
 
-// Get brings a file or directory of a dataset of another repository here, without its history and what else it has. Each file is checked before it gets its
-// name. What is there already is kept if it is right, so that an interrupted get goes on; else it is a Problem, and the error wraps ErrRefused. Where the
+// Get brings a file or directory of another repository here, of a dataset or of Git, without its history and what else it has. Each file is checked before it
+// gets its name. What is there already is kept if it is right, so that an interrupted get goes on; else it is a Problem, and the error wraps ErrRefused. Where the
 // user stands in a repository, its cache is read, too; nothing but pages of manifests is written there.
 func Get(ctx context.Context, o Options, g GetOptions) (res *GetResult, err error) {
 	start := time.Now()
@@ -74,7 +73,7 @@ func Get(ctx context.Context, o Options, g GetOptions) (res *GetResult, err erro
 	x := &getting{src: src, o: g, dir: o.Dir, res: res}
 	x.f = &fetch{r: src, o: FetchOptions{Remote: g.Remote}, res: &TransferResult{}, store: src.store, sink: x, asked: map[digest.Digest]bool{}}
 	err = errors.Join(x.run(ctx), src.Close())
-	if res.Dataset == "" {
+	if res.To == "" {
 		return nil, err
 	}
 	res.Seconds = time.Since(start).Seconds()
@@ -201,59 +200,4 @@ func (r *Repo) takeRemote(g *GetOptions, at func(string) string) error {
 	g.Remote = config.RedactURL(url)
 	r.cfg = r.cfg.With("remote", g.Remote, "url", url)
 	return nil
-}
-
-// target finds what PATH is in the other repository: one file, or a directory, at whose path the Target is then.
-func (x *getting) target(ctx context.Context) (*index.Entry, error) {
-	p := revPath{arg: x.o.Path, rev: x.o.Rev, commit: x.res.Commit}
-	var err error
-	if p.path, err = fromRoot(x.o.Path); err != nil {
-		return nil, err
-	}
-	t, v, err := x.src.ownerAt(ctx, p.commit, p.path)
-	if err != nil {
-		return nil, err
-	}
-	if v == nil {
-		names, err := x.src.datasetsAt(ctx, p.commit, p.path)
-		switch {
-		case err != nil:
-			return nil, err
-		case len(names) > 0:
-			return nil, fmt.Errorf("%w: get one dataset at a time: %s", ErrUsage, someNames(names))
-		}
-		return nil, fmt.Errorf("%w: %s has no dataset %s%s", ErrUsage, x.res.URL, index.Quote(p.path), p.in())
-	}
-	x.w, x.base = wanted{t, v, p.commit}, path.Base(t.String())
-	if v.Form == index.FormFile && t.Prefix == "" {
-		return &v.Entries[0], nil
-	}
-	if t.Prefix == "" {
-		return nil, nil
-	}
-	pages := x.src.from(t.Dataset, x.o.Remote)
-	at, e, err := follow(ctx, v, pages, t.Prefix)
-	if x.w.Prefix = at; err == nil && e == nil && at != "" {
-		var found bool
-		if found, err = hasAny(ctx, v, pages, at); err == nil && !found {
-			err = fmt.Errorf("%w: %s has no %s%s", ErrUsage, x.res.URL, index.Quote(path.Join(t.Dataset, at)), p.in())
-		}
-	}
-	if errors.Is(err, ErrUsage) && !errors.Is(err, errNoPage) {
-		return nil, err
-	}
-	return e, missingPages(err)
-}
-
-// someNames is a list of the first few.
-func someNames(names []string) string {
-	const most = 5
-	var shown []string
-	for _, n := range names[:min(len(names), most)] {
-		shown = append(shown, index.Quote(n))
-	}
-	if len(names) > most {
-		shown = append(shown, fmt.Sprintf("and %d more", len(names)-most))
-	}
-	return strings.Join(shown, ", ")
 }

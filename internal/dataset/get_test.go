@@ -367,7 +367,7 @@ func TestGetElsewhere(t *testing.T) {
 	}
 	for _, g := range []GetOptions{
 		{URL: repo, Path: "nothing"}, {URL: repo, Path: "data/nothing"}, {URL: repo, Path: "data/sub/nothing"}, {URL: repo, Path: ".."}, {URL: repo, Path: "/data"},
-		{URL: repo, Path: ""}, {URL: repo, Path: "."}, {URL: repo + "@none", Path: "data"}, {URL: repo, Rev: "none", Path: "data"}, {URL: "-u", Path: "data"}, {URL: "", Path: "data"},
+		{URL: repo, Path: ""}, {URL: repo, Path: "."}, {URL: repo, Path: "data/.."}, {URL: repo + "@none", Path: "data"}, {URL: repo, Rev: "none", Path: "data"}, {URL: "-u", Path: "data"}, {URL: "", Path: "data"},
 		{URL: repo, Path: "data", Remote: "none"},
 	} {
 		if _, err := s.get(out, Options{}, g); !errors.Is(err, ErrUsage) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"sync"
 
 	"tarn/index"
+	"tarn/index/vcs"
 	"tarn/internal/durable"
 	"tarn/store/digest"
 )
@@ -23,8 +25,13 @@ type getting struct {
 	o   GetOptions
 	dir string // where the user stands
 	res *GetResult
-	w   wanted
 	f   *fetch
+
+	parts   []getPart      // datasets, or a part of one
+	file    *index.Entry   // of the only part; nil: a directory is got, or files of Git
+	tree    []vcs.TreeFile // that Git tracks
+	one     bool           // it is one file
+	getPart                // that is being written
 
 	base    string        // the last element of the path, as it was asked for
 	top     *durable.Root // that holds what is written
@@ -37,22 +44,35 @@ type getting struct {
 	waiting map[digest.Digest][]index.Entry // for bytes that are downloaded
 }
 
+// getPart is a dataset, or what is below a path in one.
+type getPart struct {
+	w  wanted
+	at string // where it goes, below what is written; "" is that
+}
+
+// below is where an entry of the part goes, below what is written.
+func (p *getPart) below(name string) string {
+	name = strings.TrimPrefix(strings.TrimSuffix(name, "/"), p.w.Prefix)
+	return path.Join(p.at, strings.TrimPrefix(name, "/"))
+}
+
 func (x *getting) run(ctx context.Context) error {
-	file, err := x.target(ctx)
-	if err != nil {
+	if err := x.target(ctx); err != nil {
 		return err
 	}
-	if x.f.conn, err = x.connect(ctx); err != nil {
-		return err
+	for _, p := range x.parts { // before anything is written
+		if _, err := x.connect(ctx, p.w.Dataset); err != nil {
+			return err
+		}
 	}
-	to, err := x.to(file != nil)
+	to, err := x.to(x.one)
 	if err != nil {
 		return err
 	}
 	_, err = os.Lstat(to)
 	x.fresh = errors.Is(err, fs.ErrNotExist)
-	x.res.Dataset, x.res.Prefix, x.res.To = x.w.Dataset, x.w.Prefix, to
-	return x.into(ctx, to, file)
+	x.res.To = to
+	return x.into(ctx, to)
 }
 
 // to is the path that is written: a file goes into a directory that is there, or that is named with a slash behind.
@@ -60,6 +80,9 @@ func (x *getting) to(file bool) (string, error) {
 	to := x.o.Out
 	if to == "" {
 		to = x.base
+	}
+	if to == "" {
+		return "", &Hinted{fmt.Errorf("%w: the root of a repository has no name; say where it goes", ErrUsage), "tarn get URL . -o DIR"}
 	}
 	slash := os.IsPathSeparator(to[len(to)-1])
 	to = absIn(x.dir, to)
@@ -80,9 +103,9 @@ func (x *getting) to(file bool) (string, error) {
 	return to, err
 }
 
-// connect opens the remote that has the bytes.
-func (x *getting) connect(ctx context.Context) (*conn, error) {
-	c, err := x.src.connectFor(ctx, x.w.Dataset, x.o.Remote, false)
+// connect opens the remote that has the bytes of a dataset.
+func (x *getting) connect(ctx context.Context, dataset string) (*conn, error) {
+	c, err := x.src.connectFor(ctx, dataset, x.o.Remote, false)
 	if errors.Is(err, ErrUsage) {
 		var h *Hinted
 		if errors.As(err, &h) {
@@ -94,7 +117,7 @@ func (x *getting) connect(ctx context.Context) (*conn, error) {
 }
 
 // into writes the file, or all that is in the directory, to the path to.
-func (x *getting) into(ctx context.Context, to string, file *index.Entry) error {
+func (x *getting) into(ctx context.Context, to string) error {
 	lock, err := x.src.store.Lock(ctx, true)
 	if err != nil {
 		return err
@@ -108,16 +131,18 @@ func (x *getting) into(ctx context.Context, to string, file *index.Entry) error 
 	}
 	defer x.top.Close()
 	x.name, x.waiting = filepath.Base(to), map[digest.Digest][]index.Entry{}
-	if file == nil {
+	if !x.one {
 		if err := x.prepare(ctx); err != nil {
 			return err
 		}
 		defer x.dirs.close()
 	}
-	x.src.report.Phase("get "+x.w.String(), -1, -1)
-	err = x.leaves(ctx, file)
-	if err == nil {
-		err = x.download(ctx)
+	x.src.report.Phase("get "+path.Clean(x.res.Path), -1, -1)
+	err = x.tracked(ctx)
+	for _, p := range x.parts {
+		if err == nil {
+			err = x.part(ctx, p)
+		}
 	}
 	if serr := x.top.SyncFS(); err == nil {
 		err = serr
@@ -127,25 +152,68 @@ func (x *getting) into(ctx context.Context, to string, file *index.Entry) error 
 	return err
 }
 
-// prepare makes the directory and looks whether the file system can hold all names.
+// prepare makes the directory, and looks whether the file system can hold all names.
 func (x *getting) prepare(ctx context.Context) error {
 	x.dirs = newOpenDirs(x.top, x.name)
-	d, err := x.dirs.open("")
-	if err != nil {
+	if err := x.makeDir(""); err != nil {
 		return err
 	}
-	x.dirs.leave(d)
+	var err error
 	if folds(x.top) {
-		x.collide, err = collisions(index.Walk(ctx, x.w.Manifest, x.src.from(x.w.Dataset, x.o.Remote), x.w.Prefix))
+		x.collide, err = collisions(x.all(ctx))
 	}
 	return err
 }
 
+func (x *getting) makeDir(at string) error {
+	d, err := x.dirs.open(at)
+	if err == nil {
+		x.dirs.leave(d)
+	}
+	return err
+}
+
+// all goes through what is written, by its path below that.
+func (x *getting) all(ctx context.Context) iter.Seq2[index.Entry, error] {
+	return func(yield func(index.Entry, error) bool) {
+		for _, f := range x.tree {
+			if !yield(index.Entry{Path: x.inTree(f)}, nil) {
+				return
+			}
+		}
+		for _, p := range x.parts {
+			for e, err := range index.Walk(ctx, p.w.Manifest, x.src.from(p.w.Dataset, x.o.Remote), p.w.Prefix) {
+				if e.Path = p.below(e.Path); (e.Path != "" || err != nil) && !yield(e, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// part writes a dataset, or what is asked for of one.
+func (x *getting) part(ctx context.Context, p getPart) (err error) {
+	x.getPart = p
+	if x.f.conn, err = x.connect(ctx, p.w.Dataset); err != nil {
+		return err
+	}
+	if !x.one && p.w.Form != index.FormFile {
+		if err := x.makeDir(p.at); err != nil { // for it may be empty
+			x.problem("", "", err)
+			return nil
+		}
+	}
+	if err := x.leaves(ctx); err != nil {
+		return err
+	}
+	return x.download(ctx)
+}
+
 // leaves goes through the version; only a failure that ends the run is returned.
-func (x *getting) leaves(ctx context.Context, file *index.Entry) error {
+func (x *getting) leaves(ctx context.Context) error {
 	for l, err := range leaves(ctx, x.w.version, x.src.from(x.w.Dataset, x.o.Remote), x.w.Prefix) {
 		if err == nil {
-			err = x.leaf(ctx, l, file)
+			err = x.leaf(ctx, l)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -167,7 +235,7 @@ func (x *getting) problem(entry, side string, err error) {
 }
 
 // leaf writes what is here, and plans the download of the rest.
-func (x *getting) leaf(ctx context.Context, l leaf, file *index.Entry) error {
+func (x *getting) leaf(ctx context.Context, l leaf) error {
 	var missing []fileWant
 	record := -1
 	for i := range l.entries {
@@ -175,7 +243,7 @@ func (x *getting) leaf(ctx context.Context, l leaf, file *index.Entry) error {
 		if hasBytes(e) {
 			record++
 		}
-		if file != nil && e.Path != file.Path || !under(e.Path, x.w.Prefix) && e.Path != "." {
+		if x.file != nil && e.Path != x.file.Path || !under(e.Path, x.w.Prefix) && e.Path != "." {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -218,11 +286,11 @@ func (x *getting) download(ctx context.Context) error {
 
 // entry brings one entry into being, unless its bytes have to be downloaded.
 func (x *getting) entry(e *index.Entry) (needs bool, err error) {
-	if other, ok := x.collide[e.Path]; ok {
-		return false, fmt.Errorf("%w: it collides with %s: %w", ErrIncomplete, index.Quote(other), errCollides)
+	if err := x.collides(e); err != nil {
+		return false, err
 	}
-	if x.dirs != nil && x.inside(e.Path) == "" { // the directory that is got, which is empty
-		x.wrote(e)
+	if !x.one && x.below(e.Path) == "" { // the directory that is got, which is empty
+		x.wrote(0)
 		return false, nil
 	}
 	root, name, err := x.place(e)
@@ -253,16 +321,24 @@ func (x *getting) entry(e *index.Entry) (needs bool, err error) {
 	}
 	if err == nil {
 		x.src.report.Add(1, e.Size)
-		x.wrote(e)
+		x.wrote(e.Size)
 	}
 	return false, err
 }
 
-func (x *getting) wrote(e *index.Entry) {
+// collides refuses to write an entry over another one.
+func (x *getting) collides(e *index.Entry) error {
+	if other, ok := x.collide[x.below(e.Path)]; ok {
+		return fmt.Errorf("%w: it collides with %s: %w", ErrIncomplete, index.Quote(other), errCollides)
+	}
+	return nil
+}
+
+func (x *getting) wrote(size int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.res.Written++
-	x.res.Bytes += e.Size
+	x.res.Bytes += size
 }
 
 // place opens the directory that an entry goes into, and makes it; leave closes it.
@@ -270,7 +346,7 @@ func (x *getting) place(e *index.Entry) (*openedDir, string, error) {
 	if x.dirs == nil {
 		return &openedDir{Root: x.top}, x.name, nil
 	}
-	dir, name := path.Split(strings.TrimSuffix(x.inside(e.Path), "/"))
+	dir, name := path.Split(x.below(e.Path))
 	d, err := x.dirs.open(strings.TrimSuffix(dir, "/"))
 	return d, name, err
 }
@@ -279,11 +355,6 @@ func (x *getting) leave(d *openedDir) {
 	if x.dirs != nil {
 		x.dirs.leave(d)
 	}
-}
-
-// inside is an entry's path below the part that is got. It has one: the part is no file.
-func (x *getting) inside(p string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(p, x.w.Prefix), "/")
 }
 
 // there says whether an entry is there already; something else in its place is refused, unless it is to be replaced.
@@ -334,12 +405,19 @@ func hasDigest(root *durable.Root, name string, d digest.Digest) (bool, error) {
 	return h.Sum() == d, err
 }
 
-// checkLink refuses a link that stays in the dataset, but not in the part of it that is got.
+// checkLink refuses a link that stays in the dataset, or in the repository, but not in the part of it that is got.
 func (x *getting) checkLink(e *index.Entry) error {
-	if err := index.CheckTarget(x.inside(e.Path), e.Target); err != nil {
-		return &Hinted{fmt.Errorf("%w: it leads out of %s", ErrIncomplete, index.Quote(x.w.String())), "tarn get URL " + x.w.Dataset + " -o DIR"}
+	if index.CheckTarget(x.below(e.Path), e.Target) == nil {
+		return nil
 	}
-	return nil
+	err := fmt.Errorf("%w: it leads out of %s", ErrIncomplete, index.Quote(path.Clean(x.res.Path)))
+	switch {
+	case x.w.Dataset != "":
+		return &Hinted{err, "tarn get URL " + x.w.Dataset + " -o DIR"}
+	case x.res.Path != "":
+		return &Hinted{err, "tarn get URL . -o DIR"}
+	}
+	return err
 }
 
 // AddVerified writes the files that wait for the bytes of a digest.
@@ -380,13 +458,14 @@ func (x *getting) write(e *index.Entry, r io.Reader) error {
 		return err
 	}
 	defer tmp.Abort()
-	if _, err := tmp.ReadFrom(r); err != nil {
+	n, err := tmp.ReadFrom(r)
+	if err != nil {
 		return err
 	}
 	if err := tmp.Commit(name, perm); err != nil {
 		return err
 	}
-	x.wrote(e)
+	x.wrote(n)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,8 @@ import (
 type getResult struct {
 	URL      string    `json:"url"`
 	Commit   string    `json:"commit"`
-	Dataset  jsonPath  `json:"dataset"`
+	Path     jsonPath  `json:"path"`
+	Dataset  jsonPath  `json:"dataset,omitempty"`
 	Part     jsonPath  `json:"part,omitempty"`
 	To       jsonPath  `json:"to"`
 	Written  int64     `json:"written"`
@@ -31,13 +33,19 @@ func (a *app) getCommand() *cobra.Command {
 	cmd := verb{
 		use: "get URL[@REV] PATH", group: "data", args: cobra.ExactArgs(2),
 		short: "Bring data of another repository here",
-		long: `Writes PATH, a dataset of another repository or a file or directory in one, into
-a directory here: its bytes alone, without the history and the other data. URL
-is what git clone takes, REV a branch, tag or commit. The bytes come from the
-remote that the repository's .tarn/config names, or from --remote. It needs no
-repository here. Files that are there already are kept if they are the same, and
-replaced only with --force. An interrupted get goes on when it is run again.`,
-		example: "  tarn get https://example.com/team/models@v2 models/small\n  tarn get ../other data/2024/june.csv -o june.csv\n  tarn get git@example.com:team/models --rev v2 models -o /srv/models",
+		long: `Writes PATH of another repository into a directory here, without the history and
+the other data. PATH is a dataset, a file or directory in one, or what Git
+tracks: a file, or a directory with its files and datasets; . is all. URL is
+what git clone takes, REV a branch, tag or commit. The bytes of datasets come
+from the remotes that the repository's .tarn/config names, or from --remote;
+files of Git need none. It needs no repository here. Files that are there
+already are kept if they are the same, and replaced only with --force. An
+interrupted get goes on when it is run again.
+
+Files of Git are written as Git stores them: no attributes are applied, so line
+ends stay, and of a file of Git LFS there is the pointer. Links on the way to
+PATH are followed. Manifests, .tarn and submodules are left out.`,
+		example: "  tarn get https://example.com/team/models@v2 models/small\n  tarn get ../other data/2024/june.csv -o june.csv\n  tarn get ../other params.yaml\n  tarn get git@example.com:team/models --rev v2 models -o /srv/models",
 		codes:   []int{exitIncomplete, exitRefused, exitCorrupt},
 	}.command(func(ctx context.Context, args []string) error {
 		o.URL, o.Path, o.Temp = args[0], args[1], os.TempDir()
@@ -46,7 +54,7 @@ replaced only with --force. An interrupted get goes on when it is run again.`,
 			return err
 		}
 		a.tell(res.Problems)
-		v := &getResult{res.URL, res.Commit, jsonPath(res.Dataset), jsonPath(res.Prefix), jsonPath(filepath.ToSlash(res.To)), res.Written, res.Bytes, res.Same,
+		v := &getResult{res.URL, res.Commit, jsonPath(path.Clean(res.Path)), jsonPath(res.Dataset), jsonPath(res.Prefix), jsonPath(filepath.ToSlash(res.To)), res.Written, res.Bytes, res.Same,
 			res.Received, res.Requests, res.Seconds, problems(res.Problems)}
 		if serr := a.show("get", v); err == nil {
 			err = serr
