@@ -47,6 +47,13 @@ type TransferResult struct {
 // maxWants is how many files are planned at once; about 400 bytes each.
 const maxWants = 1 << 17
 
+func (f *fetch) most() int {
+	if f.r.o.batch > 0 {
+		return f.r.o.batch
+	}
+	return maxWants
+}
+
 // Fetch brings the bytes of versions from their remotes into the cache. What can't be had is a Problem, and then the error wraps ErrIncomplete.
 func (r *Repo) Fetch(ctx context.Context, o FetchOptions) (*TransferResult, error) {
 	res, err := r.fetch(ctx, o)
@@ -72,6 +79,7 @@ func (r *Repo) fetch(ctx context.Context, o FetchOptions) (*TransferResult, erro
 	if err != nil {
 		return nil, err
 	}
+	f.told.expect(slices.DeleteFunc(slices.Clone(ws), func(w wanted) bool { return !r.keeps(w.Dataset, o.Keep) }))
 	for _, w := range ws {
 		if err = f.version(ctx, w); err != nil {
 			break
@@ -131,6 +139,7 @@ type fetch struct {
 	wants []fileWant
 	met   bool                   // some version has the path that was asked for
 	asked map[digest.Digest]bool // among the wants; what was downloaded before, the cache has
+	told  fetchTotals
 
 	mu sync.Mutex
 }
@@ -189,7 +198,10 @@ func (f *fetch) version(ctx context.Context, w wanted) error {
 	if !f.r.keeps(w.Dataset, f.o.Keep) && !slices.Contains(f.res.notKept, w.Dataset) {
 		f.res.notKept = append(f.res.notKept, w.Dataset)
 	}
-	if err := f.leaves(ctx, w); err != nil {
+	f.told.start(w)
+	err := f.leaves(ctx, w)
+	f.told.end(w)
+	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -226,6 +238,7 @@ func (f *fetch) leaves(ctx context.Context, w wanted) error {
 	for l, err := range leaves(ctx, w.version, pages, w.Prefix) {
 		if err == nil {
 			err = f.leaf(ctx, w, l)
+			f.told.passed(l)
 		}
 		switch {
 		case err == nil:
@@ -263,11 +276,14 @@ func (f *fetch) leaf(ctx context.Context, w wanted, l leaf) error {
 	if err != nil {
 		return err
 	}
-	if f.conn != c || len(f.wants) > maxWants {
+	if f.conn != c || len(f.wants) > f.most() {
 		if err := f.download(ctx); err != nil {
 			return err
 		}
 		f.conn = c
+		for i := range missing { // which the download has forgotten
+			f.asked[missing[i].entry.Digest] = true
+		}
 	}
 	return f.locate(ctx, c, missing, false)
 }
@@ -386,7 +402,9 @@ func (f *fetch) run(ctx context.Context, wants []fileWant, again bool) (gone []f
 	}
 	sink := f.sink
 	if !f.quiet {
-		f.r.report.Phase("fetch", int64(len(wants)), total)
+		if again {
+			f.told.plan(f.r.report, amount{int64(len(wants)), total})
+		}
 		sink = f.arrivals()
 	}
 	stats, err := transfer.Download(ctx, f.conn.rem, sink, plain, f.r.jobs(), func(i int, err error) {

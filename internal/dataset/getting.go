@@ -138,6 +138,7 @@ func (x *getting) into(ctx context.Context, to string) error {
 		defer x.dirs.close()
 	}
 	x.src.report.Phase("get "+path.Clean(x.res.Path), -1, -1)
+	x.f.told.unknown = len(x.parts)
 	err = x.tracked(ctx)
 	for _, p := range x.parts {
 		if err == nil {
@@ -206,6 +207,7 @@ func (x *getting) part(ctx context.Context, p getPart) (err error) {
 	if err := x.leaves(ctx); err != nil {
 		return err
 	}
+	x.f.told.unknown--
 	return x.download(ctx)
 }
 
@@ -266,7 +268,7 @@ func (x *getting) leaf(ctx context.Context, l leaf) error {
 		return nil
 	}
 	err := x.f.locate(ctx, x.f.conn, missing, false)
-	if err == nil && len(x.f.wants) > maxWants {
+	if err == nil && len(x.f.wants) > x.f.most() {
 		err = x.download(ctx)
 	}
 	return err
@@ -321,6 +323,9 @@ func (x *getting) entry(e *index.Entry) (needs bool, err error) {
 	}
 	if err == nil {
 		x.src.report.Add(1, e.Size)
+		if x.f.told.begun { // else it was told under another phase
+			x.f.told.planned.add(amount{1, e.Size}, 1)
+		}
 		x.wrote(e.Size)
 	}
 	return false, err

@@ -40,7 +40,7 @@ type Options struct {
 
 	wrapBucket func(blob.Bucket) blob.Bucket // for tests: goes around a remote's bucket, outside of the retries
 	peek       bool                          // only to look at: an interrupted move is left to others
-	batch      int                           // for tests: how many paths a pull past the cache takes at a time
+	batch      int                           // for tests: how many files a fetch plans, or a pull past the cache takes, at a time
 	stall      time.Duration                 // for tests: how long a connection may be silent
 	retryFirst time.Duration                 // for tests: the first pause before another attempt
 }

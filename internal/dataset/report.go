@@ -4,6 +4,8 @@ package dataset
 type Reporter interface {
 	// Phase starts the next stretch of work: "hash", "push", …; totals are negative where unknown (files, bytes).
 	Phase(name string, files, bytes int64)
+	// Total says anew what the totals of the phase are; what was done stays.
+	Total(files, bytes int64)
 	// Add says that so many more files and bytes of the phase are done.
 	Add(files, bytes int64)
 	// Warn says something that the user should know and that is no failure.
@@ -14,5 +16,6 @@ type Reporter interface {
 type Silent struct{}
 
 func (Silent) Phase(string, int64, int64) {}
+func (Silent) Total(int64, int64)         {}
 func (Silent) Add(int64, int64)           {}
 func (Silent) Warn(string, string)        {}

@@ -321,6 +321,7 @@ func (x *restoring) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	f.told.expect([]wanted{x.w})
 	err = errors.Join(f.version(ctx, x.w), f.close(ctx))
 	x.out.Fetched, x.out.Received = got.Files, got.Bytes
 	x.res.Problems = append(x.res.Problems, got.Problems...)

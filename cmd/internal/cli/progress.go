@@ -62,6 +62,13 @@ func (p *progress) Phase(name string, files, bytes int64) {
 	}
 }
 
+// Total puts the totals of the stretch right.
+func (p *progress) Total(files, bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.files, p.bytes = files, bytes
+}
+
 // Add counts what is done.
 func (p *progress) Add(files, bytes int64) {
 	p.doneFiles.Add(files)

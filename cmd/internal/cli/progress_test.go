@@ -35,6 +35,22 @@ func TestProgressPlain(t *testing.T) {
 	})
 }
 
+// TestProgressTotal: totals that are put right leave what was done, and the rate, as they are.
+func TestProgressTotal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, _ := testApp()
+		r := a.reporter()
+		defer a.endProgress()
+		r.Phase("fetch", -1, -1)
+		r.Add(500, 50<<20)
+		time.Sleep(10 * time.Second)
+		r.Total(1000, 100<<20)
+		if got, want := a.progress.line(time.Since(a.progress.begun)), "fetch: 500 of 1,000 files, 50 MiB of 100 MiB, 5.0 MiB/s, 10.0 s left"; got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	})
+}
+
 func TestProgressSilent(t *testing.T) {
 	for name, set := range map[string]func(*app){
 		"quiet": func(a *app) { a.quiet = true }, "no-progress": func(a *app) { a.noProgress = true }, "json": func(a *app) { a.json = true }, "jsonl": func(a *app) { a.jsonl = true },
