@@ -33,20 +33,18 @@ type Guess struct {
 
 // Infer guesses a contract from the data of in.Source, one that holds for them. Files that have the same columns are one table.
 func Infer(ctx context.Context, in Input, name string) (*Guess, error) {
-	f := &inferring{ctx: ctx, in: in, c: &contract.Contract{Name: name}, comments: contract.Comments{}}
-	if err := f.group(); err != nil {
-		return nil, err
-	}
-	for g, t := range f.tables {
-		if err := f.table(g, t); err != nil {
+	known := map[int]string{}
+	for {
+		f := &inferring{ctx: ctx, in: in, c: &contract.Contract{Name: name}, comments: contract.Comments{}, known: known}
+		if err := f.run(); err != nil {
 			return nil, err
 		}
+		if again, err := f.lookAgain(); err != nil {
+			return nil, err
+		} else if !again {
+			return &Guess{f.c, f.comments, f.left}, nil
+		}
 	}
-	f.rest()
-	if err := f.prove(); err != nil {
-		return nil, err
-	}
-	return &Guess{f.c, f.comments, f.left}, nil
 }
 
 // inferring is one run of Infer.
@@ -60,11 +58,27 @@ type inferring struct {
 	owner   []int // by entry: the table that it is of; noTable, unread
 	tables  []*inferred
 	left    int
+	known   map[int]string // encodings, by entry, of files that were looked at to their end
+}
+
+func (f *inferring) run() error {
+	if err := f.group(); err != nil {
+		return err
+	}
+	for g, t := range f.tables {
+		if err := f.table(g, t); err != nil {
+			return err
+		}
+	}
+	f.rest()
+	return f.prove()
 }
 
 // inferred is a table that is guessed.
 type inferred struct {
 	format  string
+	enc     string   // of text: "", or what it is in instead of UTF-8
+	badText bool     // of a file, or perhaps of one
 	labels  []string // of the files, then those that stand in their paths
 	hive    int      // so many of these
 	files   []int    // of the entries
@@ -117,6 +131,9 @@ func (f *inferring) table(g int, t *inferred) error {
 	t.object = o
 	f.c.Objects = append(f.c.Objects, o)
 	f.comments[o] = fmt.Sprintf("guess: a table of %s with these columns", plural(len(t.files), "file"))
+	if o.Dialect.Encoding = t.enc; t.enc != "" {
+		f.comments[o] += ", in " + t.enc + ", as there are bytes that are not UTF-8"
+	}
 	for i, label := range t.labels {
 		if strings.TrimSpace(label) != "" && o.Column(label) == nil {
 			f.column(t, label, t.cols[i], i >= len(t.labels)-t.hive)
@@ -143,7 +160,7 @@ func (f *inferring) read(t *inferred, e Entry) error {
 		return err
 	}
 	defer file.Close()
-	r, err := table.Open(f.ctx, e.Path, file, table.Options{Format: t.format, Names: t.labels[:len(t.labels)-t.hive]})
+	r, err := table.Open(f.ctx, e.Path, file, table.Options{Format: t.format, Names: t.labels[:len(t.labels)-t.hive], Dialect: table.Dialect{Encoding: t.enc}})
 	if err != nil {
 		return err
 	}
@@ -166,6 +183,7 @@ func (f *inferring) read(t *inferred, e Entry) error {
 	var s table.Scratch
 	err = r.Tasks(f.ctx, func(task table.Task) error {
 		return task(f.ctx, &s, func(b *table.Batch) error {
+			t.badText = t.badText || slices.ContainsFunc(b.Problems, func(p table.Problem) bool { return p.Code == table.CodeEncoding })
 			for i, c := range t.cols {
 				col := &consts[i]
 				if at[i] >= 0 {

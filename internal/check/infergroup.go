@@ -29,6 +29,7 @@ const (
 // heading is what is known of a file by its begin, or a Parquet file by its end.
 type heading struct {
 	format string
+	enc    string // as table.GuessEncoding says it, of what is cut into cells
 	delim  byte
 	labels []string
 	hive   []string // columns that stand in its path
@@ -51,11 +52,15 @@ func (f *inferring) group() error {
 		if heads[i].format = format; format == "" || ctx.Err() != nil {
 			continue
 		}
+		heads[i].enc = f.known[i]
 		g.Go(func() error {
 			return f.heading(&heads[i], e)
 		})
 	}
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := f.ascii(heads); err != nil {
 		return err
 	}
 	f.owner = make([]int, len(heads))
@@ -90,7 +95,12 @@ func (f *inferring) heading(h *heading, e Entry) (err error) {
 		return fmt.Errorf("read %s: %w", e.Path, err)
 	}
 	defer file.Close()
-	r, err := table.Open(f.ctx, e.Path, file, table.Options{Wanted: func(string) bool { return false }})
+	if h.enc == "" && h.cells() {
+		if h.enc, err = table.GuessEncoding(f.ctx, e.Path, file, inferText); err != nil {
+			return fmt.Errorf("read %s: %w", e.Path, err)
+		}
+	}
+	r, err := table.Open(f.ctx, e.Path, file, table.Options{Wanted: func(string) bool { return false }, Dialect: table.Dialect{Encoding: h.dialect()}})
 	var bad *table.Error
 	if errors.As(err, &bad) {
 		h.bad = true
@@ -112,12 +122,12 @@ func (f *inferring) heading(h *heading, e Entry) (err error) {
 	return nil
 }
 
-// tableOf is the table that a file is of: of its format and delimiter, with its columns in any order. Objects of JSON need not have all keys, so there half
+// tableOf is the table that a file is of: of its format, encoding and delimiter, with its columns in any order. Objects of JSON need not have all keys, so there half
 // of them is enough.
 func (f *inferring) tableOf(h *heading, known map[string]int) int {
 	labels := append(slices.Clone(h.labels), h.hive...)
 	sorted := slices.Sorted(slices.Values(labels))
-	key := fmt.Sprintf("%s %q %q", h.format, h.delim, sorted)
+	key := fmt.Sprintf("%s %q", h.key(), sorted)
 	if g, ok := known[key]; ok {
 		return g
 	}
@@ -130,7 +140,7 @@ func (f *inferring) tableOf(h *heading, known map[string]int) int {
 			return noTable
 		}
 		g = len(f.tables)
-		f.tables = append(f.tables, &inferred{format: h.format, labels: labels, hive: len(h.hive)})
+		f.tables = append(f.tables, &inferred{format: h.format, enc: h.dialect(), labels: labels, hive: len(h.hive)})
 	}
 	t := f.tables[g]
 	for _, l := range h.labels {

@@ -29,6 +29,9 @@ func (f *inferring) prove() error {
 		}
 		changed := false
 		for _, c := range res.Checks {
+			if c.Status == report.Failed && c.Kind == string(contract.Source) {
+				f.notRead(c.Object)
+			}
 			changed = c.Status == report.Failed && f.takeBack(&c) || changed
 		}
 		if !changed {
@@ -59,4 +62,11 @@ func (f *inferring) takeBack(c *report.Check) bool {
 		return len(f.c.Checks) < n
 	}
 	return false
+}
+
+// notRead notes that files of a table can't be read to their end, or have bytes that are no text.
+func (f *inferring) notRead(object string) {
+	for _, t := range f.tables {
+		t.badText = t.badText || t.object != nil && t.object.Name == object
+	}
 }

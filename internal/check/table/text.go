@@ -19,6 +19,12 @@ import (
 
 // openText gives the text of a file, uncompressed, in UTF-8, without a byte order mark.
 func openText(ctx context.Context, src Source, compression, enc string) (io.Reader, error) {
+	r, _, err := openTextAs(ctx, src, compression, enc)
+	return r, err
+}
+
+// openTextAs also says in which encoding the file is; "" is UTF-8.
+func openTextAs(ctx context.Context, src Source, compression, enc string) (io.Reader, string, error) {
 	if s, ok := src.(interface{ Sequential() }); ok {
 		s.Sequential()
 	}
@@ -28,12 +34,12 @@ func openText(ctx context.Context, src Source, compression, enc string) (io.Read
 	}
 	r, err := decompress(r, compression)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	head := bufio.NewReaderSize(r, 64<<10)
 	b, err := head.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, noteRead(err)
+		return nil, "", noteRead(err)
 	}
 	switch {
 	case bytes.HasPrefix(b, utf8BOM):
@@ -43,12 +49,12 @@ func openText(ctx context.Context, src Source, compression, enc string) (io.Read
 	}
 	e, ok := encodings[enc]
 	if !ok {
-		return nil, fmt.Errorf("unknown encoding %q", enc)
+		return nil, "", fmt.Errorf("unknown encoding %q", enc)
 	}
 	if e == nil {
-		return head, nil
+		return head, "", nil
 	}
-	return transform.NewReader(head, e.NewDecoder()), nil
+	return transform.NewReader(head, e.NewDecoder()), enc, nil
 }
 
 var encodings = map[string]encoding.Encoding{
