@@ -21,9 +21,11 @@ type memory struct{ *bytes.Reader }
 func source(b string) Source { return memory{bytes.NewReader([]byte(b))} }
 
 // read gives a table as text: a line a row, cells in brackets, problems after them.
-func read(name, text string, o Options) (string, error) {
+func read(name, text string, o Options) (string, error) { return readFrom(name, source(text), o) }
+
+func readFrom(name string, src Source, o Options) (string, error) {
 	ctx := context.Background()
-	t, err := Open(ctx, name, source(text), o)
+	t, err := Open(ctx, name, src, o)
 	if err != nil {
 		return "", err
 	}
