@@ -47,10 +47,9 @@ type diffTable struct {
 	Key         []string `json:"key"`
 	KeyLess     string   `json:"key_not_used,omitempty"`
 	Columns     struct {
-		Added       []string     `json:"added"`
-		Removed     []string     `json:"removed"`
-		Types       []typeChange `json:"types"`
-		NotCompared []string     `json:"not_compared"`
+		Added   []string     `json:"added"`
+		Removed []string     `json:"removed"`
+		Types   []typeChange `json:"types"`
 	} `json:"columns"`
 	rowCounts
 	ByColumn    []columnCount `json:"by_column"`
@@ -111,7 +110,7 @@ func rowsView(res *dataset.RowDiffResult) *rowsResult {
 func tableView(t *dataset.TableDiff) *diffTable {
 	v := &diffTable{Dataset: jsonPath(t.Dataset), Path: jsonPath(t.Path), FromDataset: jsonPath(t.FromDataset), Change: "modified", rowCounts: rowCountsView(t.Counts), name: t.Name(), res: t.Rows}
 	v.Key, v.ByColumn, v.NotRead, v.Rows = []string{}, []columnCount{}, []rowProblem{}, []rowView{}
-	v.Columns.Added, v.Columns.Removed, v.Columns.Types, v.Columns.NotCompared = []string{}, []string{}, []typeChange{}, []string{}
+	v.Columns.Added, v.Columns.Removed, v.Columns.Types = []string{}, []string{}, []typeChange{}
 	switch {
 	case t.Old == nil:
 		v.Change = "added"
@@ -133,7 +132,6 @@ func (v *diffTable) fill(res *rows.Result) {
 	v.Key, v.KeyLess = append(v.Key, res.Key...), res.KeyLess
 	v.Columns.Added = append(v.Columns.Added, res.Columns.Added...)
 	v.Columns.Removed = append(v.Columns.Removed, res.Columns.Removed...)
-	v.Columns.NotCompared = append(v.Columns.NotCompared, res.Columns.NotCompared...)
 	for _, t := range res.Columns.Types {
 		v.Columns.Types = append(v.Columns.Types, typeChange(t))
 	}
@@ -216,7 +214,6 @@ func (v *diffTable) notes() (out []string) {
 		types = append(types, t.Column+" "+t.Old+" → "+t.New)
 	}
 	list("of another type", types)
-	list("not compared, as they hold lists or maps", v.Columns.NotCompared)
 	if v.KeyLess != "" {
 		out = append(out, "the primary key of the contract is not used: a side has no column "+report.Clean(v.KeyLess))
 	}

@@ -3,7 +3,6 @@ package rows
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"math"
 	"strconv"
 
@@ -18,6 +17,7 @@ type column struct {
 	spec    cell.Spec // text of one side is read as this type, which the other side has; Any: it is text
 	loose   bool      // text that reads as a number is one, since the other side tells numbers from text
 	exact   bool      // both sides have decimals, whose digits all count
+	json    bool      // text that is JSON is a list or an object, since the other side has these
 	noEmpty bool      // text without a byte is no value, since one side can't tell them apart
 	changed int64     // cells
 }
@@ -35,6 +35,7 @@ func newColumn(l label, at, now int, o, n *side) column {
 		if k[0] == table.Text || k[0] == table.String {
 			c.spec.Type = typesOf[k[1]]
 			c.loose = c.loose || k[1] == table.Mixed && k[0] == table.Text
+			c.json = c.json || k[1] == table.JSON
 		}
 		c.noEmpty = c.noEmpty || k[0] == table.Text
 	}
@@ -73,7 +74,7 @@ func (c *column) canonical(dst []byte, col *table.Column, r int) []byte {
 		}
 		return appendNumeral(dst, col.Text(r))
 	case table.JSON:
-		return appendJSON(dst, col.Text(r), col.Kind == table.Mixed)
+		return appendJSON(dst, col.Text(r))
 	case table.Bool:
 		if col.Kind == table.Mixed {
 			return c.boolean(dst, col.Text(r)[0] == 't')
@@ -115,6 +116,9 @@ func (c *column) text(dst, v []byte, kind table.Kind) []byte {
 	}
 	switch c.spec.Type {
 	case cell.Any:
+		if c.json {
+			return appendJSON(dst, v)
+		}
 		if c.loose {
 			if _, ok := cell.ParseFloat(v); ok {
 				return appendNumeral(dst, v)
@@ -166,24 +170,6 @@ func appendNumeral(dst, v []byte) []byte {
 		return appendFloat(dst, f)
 	}
 	return appendText(dst, markFloat, v)
-}
-
-// appendJSON is a list or an object without what does not matter: blanks, the order of keys, how characters are escaped.
-func appendJSON(dst, v []byte, parse bool) []byte {
-	if !parse {
-		return appendText(dst, markJSON, v)
-	}
-	dec := json.NewDecoder(bytes.NewReader(v))
-	dec.UseNumber()
-	var x any
-	if err := dec.Decode(&x); err != nil {
-		return appendText(dst, markJSON, v)
-	}
-	b, err := json.Marshal(x)
-	if err != nil {
-		b = v
-	}
-	return appendText(dst, markJSON, b)
 }
 
 // seenTypes are the types that values of a column were met with, a bit each.

@@ -192,9 +192,7 @@ func (l *looking) keep(row *Row, b *table.Batch, r int) {
 				row.MoreCells = len(s.labels) - i
 				break
 			}
-			if !s.nested(i) {
-				row.Cells = append(row.Cells, l.cell(name.name, cut(value(i), 0)))
-			}
+			row.Cells = append(row.Cells, l.cell(name.name, cut(value(i), 0)))
 		}
 	}
 }

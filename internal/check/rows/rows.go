@@ -87,7 +87,6 @@ func IsTable(name string) bool {
 type Columns struct {
 	Added, Removed []string
 	Types          []TypeChange
-	NotCompared    []string // lists and maps of Parquet
 }
 
 // Any says that columns differ.
@@ -286,11 +285,6 @@ func (s *side) kind(i int) table.Kind {
 	return s.reader.Kinds()[i]
 }
 
-func (s *side) nested(i int) bool {
-	n, ok := s.reader.(interface{ Nested(int) bool })
-	return ok && n.Nested(i)
-}
-
 // match finds the columns that both sides have.
 func (d *diff) match() error {
 	c := &d.res.Columns
@@ -301,15 +295,11 @@ func (d *diff) match() error {
 	}
 	for i, l := range n.labels {
 		at, ok := old[l]
-		switch {
-		case !ok:
+		if !ok {
 			c.Added = append(c.Added, l.name)
 			continue
-		case !o.empty && o.nested(at) || !n.empty && n.nested(i):
-			c.NotCompared = append(c.NotCompared, l.name)
-		default:
-			d.plan = append(d.plan, newColumn(l, at, i, o, n))
 		}
+		d.plan = append(d.plan, newColumn(l, at, i, o, n))
 		delete(old, l)
 	}
 	for _, l := range o.labels {

@@ -535,30 +535,3 @@ func TestDecimals(t *testing.T) {
 		t.Errorf("%+v", res.Columns)
 	}
 }
-
-// TestNested: a list is not compared, and that is said.
-func TestNested(t *testing.T) {
-	type row struct {
-		ID   int64   `parquet:"id"`
-		List []int64 `parquet:"list"`
-	}
-	encode := func(rows ...row) *bytes.Reader {
-		var b bytes.Buffer
-		w := parquet.NewGenericWriter[row](&b)
-		if _, err := w.Write(rows); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return source(b.Bytes())
-	}
-	in := Input{Old: Side{Name: "a.parquet", File: encode(row{1, []int64{1}})}, New: Side{Name: "b.parquet", File: encode(row{1, []int64{2}}, row{2, nil})}, Shown: 9}
-	res, err := Compare(context.Background(), in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(res.Columns.NotCompared, []string{"list"}) || res.Same != 1 || res.Added != 1 {
-		t.Errorf("%+v", res)
-	}
-}

@@ -206,9 +206,6 @@ func (r *parquetReader) Kinds() []Kind       { return r.kinds }
 func (r *parquetReader) Problems() []Problem { return labelsOf(r.labels) }
 func (r *parquetReader) Rows() int64         { return r.f.NumRows() }
 
-// Nested says that a column is a list or a map, whose values become JSON.
-func (r *parquetReader) Nested(i int) bool { return r.nested[i] != nil }
-
 // Tasks yields the row groups, and of a large one parts, if each column that is read says where its pages are.
 func (r *parquetReader) Tasks(ctx context.Context, yield func(Task) error) error {
 	first := int64(1)
