@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"time"
@@ -42,6 +43,22 @@ func (a *arrivals) AddVerified(want digest.Digest, size int64, r io.Reader) erro
 		return err
 	}
 	if a.due(size) {
+		return a.flush()
+	}
+	return nil
+}
+
+// AddChecked implements transfer.BlobSink, as far as the sink can.
+func (a *arrivals) AddChecked(want digest.Digest, b []byte) error {
+	sink, ok := a.dst.(transfer.BlobSink)
+	if !ok {
+		return a.AddVerified(want, int64(len(b)), bytes.NewReader(b))
+	}
+	if err := sink.AddChecked(want, b); err != nil {
+		return err
+	}
+	a.report.Add(0, int64(len(b)))
+	if a.due(int64(len(b))) {
 		return a.flush()
 	}
 	return nil

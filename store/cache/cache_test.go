@@ -389,6 +389,13 @@ func TestConcurrentAdds(t *testing.T) {
 						if err := w.Flush(); err != nil {
 							t.Error(err)
 						}
+						// Also what another goroutine was just adding is there for everybody now.
+						fresh := openAt(t, dir)
+						for back := range 100 {
+							if d := digest.Sum(objects[(k-back+g*17)%len(objects)]); !fresh.Has(d) {
+								t.Errorf("object %s is not there after a flush", d.Short())
+							}
+						}
 					}
 				}
 			})

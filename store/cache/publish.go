@@ -37,28 +37,41 @@ func (c *Cache) newPack() (*openPack, error) {
 	return &openPack{f: f, w: w}, nil
 }
 
-// seal writes the footer of the open pack; the caller holds mu.
-func (w *Writer) seal() error {
-	if w.open == nil {
-		return nil
-	}
-	p := w.open
-	w.open = nil
-	w.sealed = append(w.sealed, p)
-	var err error
+// seal writes the footer.
+func (p *openPack) seal() (err error) {
 	if p.sum, err = p.w.Close(); err != nil {
-		w.err = fmt.Errorf("close pack: %w", err)
+		err = fmt.Errorf("close pack: %w", err)
 	}
-	return w.err
+	return err
+}
+
+// sealAll seals what is open; the caller holds mu. It waits for what others are adding, for the caller may rely on that: it was pending.
+func (w *Writer) sealAll() error {
+	for w.sealing {
+		w.moved.Wait()
+	}
+	w.sealing = true
+	for w.adding > 0 {
+		w.moved.Wait()
+	}
+	w.sealing = false
+	w.moved.Broadcast()
+	if w.err != nil {
+		return w.err
+	}
+	for _, p := range w.open {
+		if w.err = p.seal(); w.err != nil {
+			return w.err
+		}
+	}
+	w.sealed, w.open = append(w.sealed, w.open...), nil
+	return nil
 }
 
 // Flush makes all that was added so far durable and visible.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
-	err := w.err
-	if err == nil {
-		err = w.seal()
-	}
+	err := w.sealAll()
 	w.mu.Unlock()
 	if err == nil {
 		err = w.publish()
@@ -71,10 +84,8 @@ func (w *Writer) Close() error {
 	err := w.Flush()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.open != nil {
-		w.open.f.Abort()
-	}
-	abort(w.sealed, w.objects)
+	abort(w.open, w.objects)
+	abort(w.sealed, nil)
 	w.open, w.sealed, w.objects = nil, nil, nil
 	w.err = errClosed
 	if errors.Is(err, errClosed) {

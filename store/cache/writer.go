@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	"tarn/internal/durable"
@@ -21,7 +22,11 @@ type Writer struct {
 	c *Cache
 
 	mu      sync.Mutex
-	open    *openPack
+	moved   sync.Cond              // one of the next four has changed; with mu
+	open    []*openPack            // that nobody appends to
+	taken   int                    // packs that somebody appends to
+	adding  int                    // blobs that are claimed, and in no pack yet
+	sealing bool                   // nobody may claim
 	sealed  []*openPack            // closed, not yet published
 	objects []*newObject           // written, not yet published
 	bytes   int64                  // of objects
@@ -54,7 +59,9 @@ type newObject struct {
 
 // NewWriter starts to add objects; the caller closes it.
 func (c *Cache) NewWriter() *Writer {
-	return &Writer{c: c, pending: map[digest.Digest]bool{}, relied: map[string]bool{}}
+	w := &Writer{c: c, pending: map[digest.Digest]bool{}, relied: map[string]bool{}}
+	w.moved.L = &w.mu
+	return w
 }
 
 var errClosed = fmt.Errorf("add to the cache: the writer is %w", fs.ErrClosed)
@@ -95,27 +102,36 @@ func (w *Writer) AddFile(f *os.File, size int64) (d digest.Digest, n int64, isNe
 
 // AddBytes adds b; it keeps no reference to it.
 func (w *Writer) AddBytes(b []byte) (d digest.Digest, isNew bool, err error) {
-	if err := w.failed(); err != nil {
-		return d, false, err
-	}
 	d = digest.Sum(b)
+	isNew, err = w.add(d, b)
+	return d, isNew, err
+}
+
+// AddChecked is AddBytes of the object want, of which the caller knows that b is it.
+func (w *Writer) AddChecked(want digest.Digest, b []byte) error {
+	_, err := w.add(want, b)
+	return err
+}
+
+func (w *Writer) add(d digest.Digest, b []byte) (isNew bool, err error) {
+	if err := w.failed(); err != nil {
+		return false, err
+	}
 	if int64(len(b)) < w.c.ownMin {
-		isNew, err = w.addSmall(d, b)
-		return d, isNew, err
+		return w.addSmall(d, b)
 	}
 	if !w.lacks(d, int64(len(b))) {
-		return d, false, nil
+		return false, nil
 	}
 	tmp, err := w.c.newTemp()
 	if err != nil {
-		return d, false, fmt.Errorf("add object: %w", err)
+		return false, fmt.Errorf("add object: %w", err)
 	}
 	if _, err := tmp.Write(b); err != nil {
 		tmp.Abort()
-		return d, false, fmt.Errorf("add object: %w", err)
+		return false, fmt.Errorf("add object: %w", err)
 	}
-	isNew, err = w.addObject(d, int64(len(b)), tmp)
-	return d, isNew, err
+	return w.addObject(d, int64(len(b)), tmp)
 }
 
 // AddVerified adds what r has if it is the object want of size bytes, else an error that wraps digest.ErrMismatch. It reads r to its end.
@@ -281,6 +297,9 @@ func (w *Writer) claim(d digest.Digest, size int64) (bool, error) {
 		w.mu.Unlock()
 		lacks := w.lacks(d, size)
 		w.mu.Lock()
+		for w.sealing {
+			w.moved.Wait()
+		}
 		switch {
 		case w.err != nil || !lacks || w.pending[d]:
 			err := w.err
@@ -294,35 +313,73 @@ func (w *Writer) claim(d digest.Digest, size int64) (bool, error) {
 	}
 }
 
-// addSmall appends b to the open pack.
+// addSmall appends b to an open pack.
 func (w *Writer) addSmall(d digest.Digest, b []byte) (isNew bool, err error) {
 	if isNew, err = w.claim(d, int64(len(b))); !isNew {
 		return false, err
 	}
-	full, err := w.appendBlob(d, b)
+	w.adding++
+	p := w.takePack()
 	w.mu.Unlock()
-	if err == nil && full {
+	if p == nil {
+		p, err = w.c.newPack()
+	}
+	full := false
+	if err == nil {
+		full, err = p.append(d, b)
+	}
+	w.mu.Lock()
+	w.adding--
+	w.leavePack(p, full)
+	if p == nil {
+		delete(w.pending, d)
+	} else if err != nil {
+		w.err = err
+	}
+	w.mu.Unlock()
+	if err != nil {
+		return false, fmt.Errorf("add object %s: %w", d.Short(), err)
+	}
+	if full {
 		err = w.publish()
 	}
 	return true, err
 }
 
-// appendBlob is called with mu held.
-func (w *Writer) appendBlob(d digest.Digest, b []byte) (full bool, err error) {
-	if w.open == nil {
-		if w.open, err = w.c.newPack(); err != nil {
-			delete(w.pending, d)
-			return false, fmt.Errorf("add object %s: %w", d.Short(), err)
-		}
+// takePack is called with mu held. It finds an open pack for the caller alone; nil: the caller makes one. There are as many as can be written at the same time.
+func (w *Writer) takePack() (p *openPack) {
+	for len(w.open) == 0 && w.taken >= runtime.GOMAXPROCS(0) {
+		w.moved.Wait()
 	}
-	if _, err := w.open.w.Add(d, pack.Stored, uint32(len(b)), b); err != nil {
-		w.err = fmt.Errorf("add object %s: %w", d.Short(), err)
-		return false, w.err
+	w.taken++
+	if n := len(w.open); n > 0 {
+		p, w.open = w.open[n-1], w.open[:n-1]
 	}
-	if w.open.w.Size() < packTarget {
+	return p
+}
+
+// leavePack is called with mu held.
+func (w *Writer) leavePack(p *openPack, full bool) {
+	w.taken--
+	w.moved.Broadcast()
+	switch {
+	case p == nil:
+	case full:
+		w.sealed = append(w.sealed, p)
+	default:
+		w.open = append(w.open, p)
+	}
+}
+
+// append says that the pack is full, and then sealed.
+func (p *openPack) append(d digest.Digest, b []byte) (full bool, err error) {
+	if _, err := p.w.Add(d, pack.Stored, uint32(len(b)), b); err != nil {
+		return false, err
+	}
+	if p.w.Size() < packTarget {
 		return false, nil
 	}
-	return true, w.seal()
+	return true, p.seal()
 }
 
 // addObject takes over tmp, which holds d.

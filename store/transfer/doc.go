@@ -38,6 +38,11 @@ type Sink interface {
 	AddVerified(want digest.Digest, size int64, r io.Reader) error
 }
 
+// BlobSink is a Sink that also takes bytes that were checked: b is the object want. It does not keep b.
+type BlobSink interface {
+	AddChecked(want digest.Digest, b []byte) error
+}
+
 // Resumer is a Sink that keeps what it has of a large object where its reader fails, and reads only the rest the next time: piece gives digest and
 // size of piece i of n, rest the bytes from a piece on. rest is called once.
 type Resumer interface {

@@ -129,6 +129,9 @@ func (d *download) store(w *Want, stored []byte) error {
 	if err != nil {
 		return err
 	}
+	if sink, ok := d.dst.(BlobSink); ok && w.Pieces[0].Digest == w.Digest && int64(len(raw)) == w.Size {
+		return sink.AddChecked(w.Digest, raw)
+	}
 	return d.dst.AddVerified(w.Digest, w.Size, bytes.NewReader(raw))
 }
 
