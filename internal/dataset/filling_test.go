@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tarn/internal/durable"
 )
@@ -136,5 +137,29 @@ func TestMarkOfKilledCheckout(t *testing.T) {
 	}
 	if d := readTree(t, filepath.Join(repo, "moved")).differs(files); d != "" {
 		t.Error(d)
+	}
+}
+
+// What killed processes left beside the index goes after a day, and no sooner.
+func TestSweep(t *testing.T) {
+	s := newScratch(t)
+	repo := s.path("repo")
+	s.repo(repo)
+	firstTree().write(t, filepath.Join(repo, "data"))
+	dir := filepath.Join(repo, ".git", "tarn", "index")
+	must(t, os.MkdirAll(dir, 0o777))
+	old := time.Now().Add(-2 * staleIndex)
+	stale := []string{"tmp-0123456789abcdef", "0123.status-17"}
+	for _, name := range append(stale, "tmp-fedcba9876543210", "old") {
+		must(t, os.WriteFile(filepath.Join(dir, name), nil, 0o666))
+		if name != "tmp-fedcba9876543210" {
+			must(t, os.Chtimes(filepath.Join(dir, name), old, old))
+		}
+	}
+	s.do(repo, add("data"))
+	for name, want := range map[string]bool{stale[0]: false, stale[1]: false, "tmp-fedcba9876543210": true, "old": true} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
