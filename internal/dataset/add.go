@@ -393,22 +393,14 @@ func (r *Repo) promote(next, path string) error {
 	if err := r.disk.Rename(next, path); err != nil {
 		return err
 	}
-	r.sweep(filepath.Dir(path))
+	r.disk.RemoveStale(filepath.Dir(path), staleIndex, isUnfinished)
 	return r.disk.SyncDir(filepath.Dir(path))
 }
 
 // staleIndex is the age from which nobody writes to an unfinished index any more.
 const staleIndex = 24 * time.Hour
 
-// sweep removes unfinished indexes that killed processes left.
-func (r *Repo) sweep(dir string) {
-	files, _ := os.ReadDir(dir)
-	for _, f := range files {
-		if !durable.IsTemp(f.Name()) && !strings.Contains(f.Name(), ".status-") {
-			continue
-		}
-		if info, err := f.Info(); err == nil && time.Since(info.ModTime()) > staleIndex {
-			_ = r.disk.Remove(filepath.Join(dir, f.Name())) // or it stays until the next time
-		}
-	}
+// isUnfinished says that a name beside the indexes is that of one that is being written.
+func isUnfinished(name string) bool {
+	return durable.IsTemp(name) || strings.Contains(name, ".status-")
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Disk is where files are changed. The nil *Disk is the real disk; tests hook another one. Safe for concurrent use.
@@ -116,6 +117,20 @@ func (d *Disk) Link(old, new string) error {
 // Remove deletes a file or an empty directory; the caller syncs the directory where that matters.
 func (d *Disk) Remove(path string) error {
 	return d.do(d.op(OpRemove, path, ""), func() error { return os.Remove(path) })
+}
+
+// RemoveStale deletes the files of dir whose names satisfy is and that were not written to for age: what killed processes left. One that can't be deleted
+// stays until the next time.
+func (d *Disk) RemoveStale(dir string, age time.Duration, is func(name string) bool) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !is(e.Name()) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > age {
+			_ = d.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
 }
 
 // RemoveAll deletes path and what is below it; a path that is not there is no error.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"tarn/internal/durable"
 	"tarn/store/digest"
@@ -111,7 +110,7 @@ func (s *Set) mergeIfMany() error {
 	if err := s.replace(files[:tier(files)], nil); err != nil {
 		return err
 	}
-	s.removeTemps()
+	s.disk.RemoveStale(s.dir, tempAge, durable.IsTemp)
 	return s.reload()
 }
 
@@ -150,15 +149,4 @@ func (s *Set) replace(files []*file, drop map[digest.Digest]bool) error {
 		}
 	}
 	return nil
-}
-
-// removeTemps removes what a crash left; failing to is no failure.
-func (s *Set) removeTemps() {
-	names, _ := os.ReadDir(s.dir)
-	for _, e := range names {
-		info, err := e.Info()
-		if err == nil && durable.IsTemp(e.Name()) && time.Since(info.ModTime()) > tempAge {
-			s.disk.Remove(filepath.Join(s.dir, e.Name()))
-		}
-	}
 }
