@@ -69,13 +69,11 @@ func (r *Repo) Sparse(ctx context.Context, name string) (manifest string, err er
 // ManifestsAt are the *.tarn files of a commit, sorted by path.
 func (r *Repo) ManifestsAt(ctx context.Context, commit string) ([]TreeFile, error) {
 	var files []TreeFile
-	err := r.eachField(ctx, func(line string) {
-		head, path, ok := strings.Cut(line, "\t")
-		f := strings.Fields(head)
-		if ok && len(f) == 3 && f[1] == "blob" && strings.HasSuffix(path, manifestSuffix) && filepath.Base(path) != manifestSuffix {
-			files = append(files, TreeFile{path, f[2], f[0]})
+	err := r.lsTree(ctx, func(kind string, f TreeFile) {
+		if kind == "blob" && strings.HasSuffix(f.Path, manifestSuffix) && path.Base(f.Path) != manifestSuffix {
+			files = append(files, f)
 		}
-	}, "ls-tree", "-r", "-z", "--full-tree", commit)
+	}, "-r", commit)
 	return files, err
 }
 

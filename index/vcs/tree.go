@@ -21,25 +21,25 @@ const (
 )
 
 // Tree are the files, links and submodules of a commit at or below a path from the root ("" is that), sorted by path.
-func (r *Repo) Tree(ctx context.Context, commit, at string) ([]TreeFile, error) {
-	return r.lsTree(ctx, "-r", commit, at)
+func (r *Repo) Tree(ctx context.Context, commit, at string) (files []TreeFile, err error) {
+	err = r.lsTree(ctx, func(_ string, f TreeFile) { files = append(files, f) }, "-r", commit, at)
+	return files, err
 }
 
-func (r *Repo) lsTree(ctx context.Context, flag, commit string, paths ...string) ([]TreeFile, error) {
+// lsTree calls each with what a commit has at paths from the root ("" is all), and the kind of its object, in the order of paths.
+func (r *Repo) lsTree(ctx context.Context, each func(kind string, f TreeFile), flag, commit string, paths ...string) error {
 	args := []string{"ls-tree", "-z", "--full-tree", flag, commit, "--"}
 	for _, p := range paths {
 		if p != "" {
 			args = append(args, p)
 		}
 	}
-	var files []TreeFile
-	err := r.eachField(ctx, func(line string) {
+	return r.eachField(ctx, func(line string) {
 		head, name, ok := strings.Cut(line, "\t")
 		if f := strings.Fields(head); ok && len(f) == 3 {
-			files = append(files, TreeFile{name, f[2], f[0]})
+			each(f[1], TreeFile{name, f[2], f[0]})
 		}
 	}, args...)
-	return files, err
 }
 
 // maxTarget is more than any system lets a link's target have, in bytes.
@@ -86,14 +86,12 @@ func (r *Repo) firstLink(ctx context.Context, commit, name string) (link *TreeFi
 	for p := name; p != "."; p = path.Dir(p) {
 		ways = append(ways, p)
 	}
-	files, err := r.lsTree(ctx, "-t", commit, ways...)
-	for i := range files {
-		f := &files[i]
-		if rest, ok := strings.CutPrefix(name+"/", f.Path+"/"); f.Mode == ModeLink && ok {
-			return f, rest, err
+	err = r.lsTree(ctx, func(_ string, f TreeFile) {
+		if after, ok := strings.CutPrefix(name+"/", f.Path+"/"); f.Mode == ModeLink && ok && link == nil {
+			link, rest = &f, after
 		}
-	}
-	return nil, "", err
+	}, "-t", commit, ways...)
+	return link, rest, err
 }
 
 // ErrBytes says that Git has other bytes of an object than its id tells.
