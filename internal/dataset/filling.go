@@ -42,18 +42,19 @@ func (s *survey) cutShort(it *item) bool {
 	return err == nil && len(is) < len(whole) && bytes.HasPrefix(whole, is)
 }
 
-// markFilling is called before the first file is written with its name.
+// markFilling is called before files are written with their names, by one at a time.
 func (c *checkout) markFilling() error {
-	c.marked = true
-	if c.s.filling {
+	if c.marked || c.s.filling {
 		return nil
 	}
-	return c.r.markFilling(c.t.Dataset)
+	err := c.r.markFilling(c.t.Dataset)
+	c.marked = err == nil
+	return err
 }
 
 // unmark takes the mark away, once all that was written is on the disk. That of another run stays until the whole dataset was gone through.
 func (c *checkout) unmark(complete bool) {
-	if complete && c.t.Prefix == "" || c.marked && !c.s.filling {
+	if c.marked || c.s.filling && complete && c.t.Prefix == "" {
 		_ = c.r.disk.Remove(c.r.fillingPath(c.t.Dataset)) // one that is left costs a second look at some files
 	}
 }

@@ -14,7 +14,7 @@ type openDirs struct {
 	root *durable.Root // that has the directory
 	name string        // of it there
 
-	// before is called before the first directory is made in which files have their names at once, see durable.Root.CreateFor; nil: none is.
+	// before is called, with mu held, before each directory is made in which files have their names at once, see durable.Root.CreateFor; nil: none is.
 	before func() error
 
 	mu   sync.Mutex
