@@ -42,10 +42,7 @@ func (a *arrivals) AddVerified(want digest.Digest, size int64, r io.Reader) erro
 	if err := a.dst.AddVerified(want, size, &toldReader{r, a.report}); err != nil {
 		return err
 	}
-	if a.due(size) {
-		return a.flush()
-	}
-	return nil
+	return a.arrived(size)
 }
 
 // AddChecked implements transfer.BlobSink, as far as the sink can.
@@ -58,10 +55,7 @@ func (a *arrivals) AddChecked(want digest.Digest, b []byte) error {
 		return err
 	}
 	a.report.Add(0, int64(len(b)))
-	if a.due(int64(len(b))) {
-		return a.flush()
-	}
-	return nil
+	return a.arrived(int64(len(b)))
 }
 
 // AddResumed implements transfer.Resumer, as far as the sink can.
@@ -79,6 +73,14 @@ func (a *arrivals) AddResumed(want digest.Digest, size int64, n int, piece func(
 		a.report.Add(0, there)
 		return &toldReader{rest(from), a.report}
 	})
+}
+
+// arrived makes durable what came, if it is time for that.
+func (a *arrivals) arrived(size int64) error {
+	if a.due(size) {
+		return a.flush()
+	}
+	return nil
 }
 
 func (a *arrivals) due(size int64) bool {

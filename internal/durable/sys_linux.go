@@ -41,7 +41,6 @@ func clone(t *temp, src *os.File) error {
 // with clones of their own, a copy by this call has been known to differ from what a read gives.
 var copies = []int64{unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC}
 
-// copyRange takes 0 bytes for "can't" as well: files of /proc say so, that have content and no size. At the end of a file the caller's read finds the same.
 func copyRange(t *temp, src *os.File, n int) (int, error) {
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(int(t.f.Fd()), &s); err != nil || !slices.Contains(copies, int64(s.Type)) {
