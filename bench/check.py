@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""tarn check against frictionless and pandera: the same checks of one CSV file, in turns, as ratios.
+"""tarn check against frictionless and pandera on one CSV file, and DuckDB on the same as Parquet: the same checks, in turns, as ratios.
 
-    python -m venv v && v/bin/pip install frictionless pandera pandas
+    python -m venv v && v/bin/pip install frictionless pandera pandas duckdb
     go build -o tarn ./cmd/tarn && v/bin/python bench/check.py ./tarn
+    v/bin/python bench/check.py ./tarn --parquet --no-unique --tools tarn,duckdb
 """
 import argparse, json, os, random, resource, statistics, subprocess, sys, tempfile, time
 
@@ -53,6 +54,15 @@ def pandera(path):
     return 0
 
 
+def duckdb(path):
+    import duckdb as db
+    c = db.connect()
+    c.execute("set threads=2")
+    bad = ["id is null", "id < 1", "code is null", "not regexp_full_match(code, '[A-Z]{2}-[0-9]{6}')", "price is null", "price < 0 or price > 100000", "quantity < 0",
+           "state not in (%s)" % ", ".join("'%s'" % s for s in STATES)]
+    return c.execute("select %s from '%s'" % (" + ".join("count(*) filter (where %s)" % b for b in bad), path)).fetchone()[0]
+
+
 def measure(argv):
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     out = subprocess.run(argv, stdout=subprocess.PIPE, text=True).stdout
@@ -70,7 +80,8 @@ def main():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--no-unique", action="store_true", help="without the check that needs all keys")
     p.add_argument("--tools", default="tarn,pandera,frictionless")
-    p.add_argument("--only", help="frictionless or pandera, in this process", choices=["frictionless", "pandera"])
+    p.add_argument("--parquet", action="store_true", help="the table as Parquet, which only tarn and duckdb are asked about")
+    p.add_argument("--only", help="one of the others, in this process", choices=["frictionless", "pandera", "duckdb"])
     a = p.parse_args()
     if a.no_unique:
         SCHEMA["fields"][0]["constraints"]["unique"] = False
@@ -82,10 +93,15 @@ def main():
         make(table, a.rows)
         with open(schema, "w") as f:
             json.dump(SCHEMA, f)
+        if a.parquet:
+            import duckdb as db
+            text, table = table, os.path.join(d, "t.parquet")
+            db.sql("copy (select * from read_csv('%s')) to '%s'" % (text, table))
         flags = ["--no-unique"] * a.no_unique
         tools = {"tarn": [os.path.abspath(a.tarn), "check", table, "--schema", schema, "--json", "--max", "0"],
                  "pandera": [sys.executable, __file__, "--only", "pandera", table] + flags,
-                 "frictionless": [sys.executable, __file__, "--only", "frictionless", table] + flags}
+                 "frictionless": [sys.executable, __file__, "--only", "frictionless", table] + flags,
+                 "duckdb": [sys.executable, __file__, "--only", "duckdb", table]}
         tools = {name: tools[name] for name in a.tools.split(",")}
         got = {name: [] for name in tools}
         for _ in range(a.rounds):

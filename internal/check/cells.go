@@ -21,14 +21,16 @@ type rule struct {
 	// Values that are surely right, so that the loops need not ask each check.
 	lo, hi   int64
 	flo, fhi float64
-	more     bool // and the checks that these bounds don't cover
+	more     bool // there are checks that these bounds don't cover
+	test     quick
+	short    shortcut
 }
 
 // cellCheck is a check of single values.
 type cellCheck struct {
 	*state
 	slot   int
-	set    map[string]bool     // of Values
+	set    *cell.Set           // of Values
 	values map[cell.Value]bool // the same, of an ordered type
 	kind   contract.Kind
 }
@@ -52,9 +54,8 @@ func newRule(o *object, c *contract.Column, index int) *rule {
 func (ru *rule) add(s *state, slot int) {
 	c := cellCheck{state: s, slot: slot, kind: s.Kind}
 	if s.Values != nil {
-		c.set = map[string]bool{}
+		c.set = cell.NewSet(s.Values)
 		for _, v := range s.Values {
-			c.set[v] = true
 			if n, ok := ru.Spec.Parse([]byte(v)); ok && ru.Spec.Type.Ordered() {
 				if c.values == nil {
 					c.values = map[cell.Value]bool{}
@@ -69,7 +70,9 @@ func (ru *rule) add(s *state, slot int) {
 // prepare finds the bounds within which a value of an ordered type is right.
 func (ru *rule) prepare() {
 	ru.lo, ru.hi, ru.flo, ru.fhi = math.MinInt64, math.MaxInt64, math.Inf(-1), math.Inf(1)
+	ru.short.most = math.MaxInt
 	for i := range ru.checks {
+		ru.short.cover(&ru.checks[i])
 		switch c := &ru.checks[i]; c.kind {
 		case contract.Minimum, contract.Maximum, contract.AboveMin, contract.BelowMax:
 			ru.narrow(c)
@@ -82,6 +85,7 @@ func (ru *rule) prepare() {
 			ru.more = true
 		}
 	}
+	ru.choose()
 }
 
 func (ru *rule) narrow(c *cellCheck) {
@@ -131,7 +135,6 @@ func (w *worker) cells(ru *rule, b *table.Batch, col *table.Column) {
 		}
 		return
 	}
-	plain := !ru.more && len(ru.missing) == 0 && ru.Spec.Plain()
 	for r, i := 0, at; r < b.Rows; r, i = r+1, i+stride {
 		s, e := start[i], end[i]
 		if s >= e {
@@ -141,21 +144,9 @@ func (w *worker) cells(ru *rule, b *table.Batch, col *table.Column) {
 			continue
 		}
 		v := buf[s:e]
-		if plain {
-			switch ru.Spec.Type {
-			case cell.Integer:
-				if n, kind := cell.ParseInt(v); kind == cell.IsInt && n >= ru.lo && n <= ru.hi {
-					continue
-				}
-			case cell.Number:
-				if f, ok := cell.ParseFloat(v); ok && f >= ru.flo && f <= ru.fhi {
-					continue
-				}
-			case cell.String, cell.Any:
-				continue
-			}
+		if !ru.passes(v) {
+			w.text(ru, b, r, v)
 		}
-		w.text(ru, b, r, v)
 	}
 }
 
@@ -190,7 +181,7 @@ func (w *worker) null(ru *rule, b *table.Batch, r int, v []byte) {
 		case contract.Nulls:
 			w.violation(c.slot, b, r, ru.Name, v, "null")
 		case contract.MissingOf:
-			if c.set[string(v)] {
+			if c.set.Has(v) {
 				w.violation(c.slot, b, r, ru.Name, v, "counts as missing")
 			}
 		}
@@ -238,7 +229,7 @@ func (c *cellCheck) against(v []byte, n cell.Value, t cell.Type) string {
 	case contract.Enum:
 		return unless(c.has(v, n, t), "it is not one of the values")
 	case contract.MissingOf:
-		return unless(!c.set[string(v)], "counts as missing")
+		return unless(!c.set.Has(v), "counts as missing")
 	case contract.Invalid:
 		if c.set != nil && !c.has(v, n, t) {
 			return "it is not one of the values"
@@ -266,7 +257,7 @@ func (c *cellCheck) match(v []byte) string {
 }
 
 func (c *cellCheck) has(v []byte, n cell.Value, t cell.Type) bool {
-	return c.set[string(v)] || c.values != nil && t.Ordered() && c.values[n]
+	return c.set.Has(v) || c.values != nil && t.Ordered() && c.values[n]
 }
 
 func isMultiple(n cell.Value, of float64) bool {
@@ -284,9 +275,7 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 		return
 	}
 	ints, floats := ru.quick(col)
-	if col.Kind == table.String && ru.Spec.Type == cell.String && ru.Spec.Plain() && !ru.more && (col.Absent == nil || !ru.nullSlow) {
-		return
-	}
+	texts := col.Kind == table.String && ru.test == quickText
 	for r := range b.Rows {
 		switch {
 		case col.IsAbsent(r):
@@ -294,7 +283,7 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 				w.null(ru, b, r, nil)
 			}
 			continue
-		case ints && col.Ints[r] >= ru.lo && col.Ints[r] <= ru.hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi:
+		case ints && col.Ints[r] >= ru.lo && col.Ints[r] <= ru.hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)):
 			continue
 		}
 		w.typedValue(ru, b, col, r)

@@ -75,15 +75,19 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+var (
+	plainNumber  = regexp.MustCompile(`^[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?$`)
+	plainInteger = regexp.MustCompile(`^\s*[-+]?[0-9]+\s*$`)
+)
+
 func FuzzParseFloat(f *testing.F) {
-	for _, s := range []string{"1", "-0.1", "123456789012345", "1234567890123456", "0.000001", "1e22", "9007199254740993", "4.35", ".5", "1."} {
+	for _, s := range []string{"1", "-0.1", "123456789012345", "1234567890123456", "0.000001", "1e22", "9007199254740993", "4.35", ".5", "1.", "\xed", "12345678", "-1234567.", "+.1234567"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		got, ok := ParseFloat([]byte(s))
 		want, err := strconv.ParseFloat(s, 64)
-		plain := regexp.MustCompile(`^[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?$`).MatchString(s)
-		if plain && err == nil && (!ok || math.Float64bits(got) != math.Float64bits(want)) {
+		if plainNumber.MatchString(s) && err == nil && (!ok || math.Float64bits(got) != math.Float64bits(want)) {
 			t.Errorf("%q is %v, %t, want %v", s, got, ok, want)
 		}
 		if n, kind := ParseInt([]byte(s)); kind == IsInt {
@@ -91,6 +95,8 @@ func FuzzParseFloat(f *testing.F) {
 			if err != nil || n != want {
 				t.Errorf("%q is %d, want %d, %v", s, n, want, err)
 			}
+		} else if plainInteger.MatchString(s) && kind == NotInt {
+			t.Errorf("%q is no integer", s)
 		}
 	})
 }
@@ -151,6 +157,9 @@ func FuzzDFA(f *testing.F) {
 		}
 		if got, known := d.match([]byte(v)); known && got != re.MatchString(v) {
 			t.Errorf("%q on %q: %t", pattern, v, got)
+		}
+		if p := d.straight(); p != nil && p.match([]byte(v)) && !re.MatchString(v) {
+			t.Errorf("%q on %q matches byte by byte", pattern, v)
 		}
 	})
 }

@@ -163,3 +163,45 @@ func (d *dfa) match(v []byte) (ok, known bool) {
 	}
 	return d.accept[s], true
 }
+
+// straight is a pattern whose matches are all of one length, and that asks of each byte only whether it is of a class: bit i of classes[c] says that c may
+// stand at place i. No look-up has to wait for the one before it.
+type straight struct {
+	classes [256]uint64
+	length  int
+}
+
+// straight is nil where the pattern is none, or longer than the 64 places.
+func (d *dfa) straight() *straight {
+	p := &straight{}
+	for s := uint16(1); !d.accept[s]; p.length++ {
+		next := uint16(dead)
+		for c, to := range d.next[s] {
+			if to == dead {
+				continue
+			}
+			if p.length == 64 || next != dead && to != next {
+				return nil
+			}
+			next = to
+			p.classes[c] |= 1 << p.length
+		}
+		if next == dead {
+			return nil
+		}
+		s = next
+	}
+	return p
+}
+
+// match is sure only where it says yes: what is longer, or has bytes beyond ASCII, may match all the same.
+func (p *straight) match(v []byte) bool {
+	if len(v) != p.length {
+		return false
+	}
+	all := uint64(1)
+	for i, c := range v {
+		all &= p.classes[c] >> (i & 63)
+	}
+	return all != 0
+}

@@ -33,15 +33,22 @@ func ParseInt(b []byte) (int64, Int) {
 		}
 	}
 	var n uint64
-	if len(b) > 18 {
-		return longInt(b, neg)
-	}
-	for _, c := range b {
-		c -= '0'
-		if c > 9 {
+	switch {
+	case len(b) <= 8:
+		var ok bool
+		if n, ok = shortInt(b); !ok {
 			return 0, NotInt
 		}
-		n = n*10 + uint64(c)
+	case len(b) > 18:
+		return longInt(b, neg)
+	default:
+		for _, c := range b {
+			c -= '0'
+			if c > 9 {
+				return 0, NotInt
+			}
+			n = n*10 + uint64(c)
+		}
 	}
 	if neg {
 		return -int64(n), IsInt
@@ -89,6 +96,12 @@ func ParseFloat(b []byte) (float64, bool) {
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
 		neg, i = b[0] == '-', 1
 	}
+	if n := len(b) - i; n >= 1 && n <= 8 {
+		if mant, after, ok := shortDecimal(b[i:]); ok {
+			return float(mant, after, neg), true
+		}
+		return slowFloat(b)
+	}
 	var mant uint64
 	digits, point := 0, -1
 	for ; i < len(b); i++ {
@@ -106,14 +119,20 @@ func ParseFloat(b []byte) (float64, bool) {
 	if digits == 0 || digits > 15 {
 		return slowFloat(b)
 	}
-	f := float64(mant)
+	after := 0
 	if point >= 0 {
-		f /= pow10[digits-point]
+		after = digits - point
 	}
+	return float(mant, after, neg), true
+}
+
+// float is a number of which so many digits are behind the point.
+func float(mant uint64, after int, neg bool) float64 {
+	f := float64(mant) / pow10[after]
 	if neg {
-		f = -f
+		return -f
 	}
-	return f, true
+	return f
 }
 
 func slowFloat(b []byte) (float64, bool) {

@@ -12,6 +12,7 @@ import (
 // ECMAScript, with a limit on the time of a match.
 type Pattern struct {
 	text string
+	line *straight
 	dfa  *dfa
 	re   *regexp.Regexp
 	ecma *regexp2.Regexp
@@ -28,7 +29,11 @@ func NewPattern(p string) (*Pattern, error) {
 		whole := `\A(?:` + p + `)\z`
 		var re *regexp.Regexp
 		if re, err = regexp.Compile(whole); err == nil {
-			return &Pattern{text: p, re: re, dfa: newDFA(whole)}, nil
+			made := &Pattern{text: p, re: re, dfa: newDFA(whole)}
+			if made.dfa != nil {
+				made.line = made.dfa.straight()
+			}
+			return made, nil
 		}
 	}
 	if _, eerr := regexp2.Compile(p, regexp2.ECMAScript); eerr != nil {
@@ -46,6 +51,9 @@ func (p *Pattern) String() string { return p.text }
 
 // Match says whether all of b is matched. An error says that the match took too long.
 func (p *Pattern) Match(b []byte) (bool, error) {
+	if p.line != nil && p.line.match(b) {
+		return true, nil
+	}
 	if p.dfa != nil {
 		if ok, known := p.dfa.match(b); known {
 			return ok, nil

@@ -154,29 +154,38 @@ func digits(b []byte) (n int64, ok bool) {
 
 // ParseDate reads YYYY-MM-DD, as days since 1970-01-01.
 func ParseDate(b []byte) (int64, bool) {
-	if len(b) != 10 || b[4] != '-' || b[7] != '-' {
-		return 0, false
-	}
-	y, ok1 := digits(b[:4])
-	m, ok2 := digits(b[5:7])
-	d, ok3 := digits(b[8:])
-	if !ok1 || !ok2 || !ok3 || y < 1 || m < 1 || m > 12 || d < 1 || d > daysIn(y, m) {
+	y, m, d, ok := date(b)
+	if !ok {
 		return 0, false
 	}
 	return civil(y, m, d), true
 }
 
-func daysIn(y, m int64) int64 {
-	switch m {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
-			return 29
-		}
-		return 28
+// IsDate says that b is a date as ParseDate reads it.
+func IsDate(b []byte) bool {
+	_, _, _, ok := date(b)
+	return ok
+}
+
+func date(b []byte) (y, m, d int64, ok bool) {
+	if len(b) != 10 {
+		return 0, 0, 0, false
 	}
-	return 31
+	n, ok := shortDate(b)
+	y, m, d = int64(n/10_000), int64(n/100%100), int64(n%100)
+	return y, m, d, ok && y >= 1 && d >= 1 && d <= daysIn(y, m)
+}
+
+// daysIn is how many days month m of year y has; 0 for no month.
+func daysIn(y, m int64) int64 {
+	const lengths = "\x00\x1f\x1c\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"
+	switch {
+	case m < 0 || m >= int64(len(lengths)):
+		return 0
+	case m == 2 && y%4 == 0 && (y%100 != 0 || y%400 == 0):
+		return 29
+	}
+	return int64(lengths[m])
 }
 
 // civil is the number of days from 1970-01-01 (Howard Hinnant, days_from_civil).

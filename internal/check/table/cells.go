@@ -169,34 +169,42 @@ const (
 // zeros has the high bit of each byte of x that is 0.
 func zeros(x uint64) uint64 { return ^((x&low7 + low7) | x | low7) }
 
-// plain cuts a block without quotes: eight bytes at a time, of which the delimiters and line ends become the bits of a word.
+// gather makes the high bits of the bytes of x the bits of one byte.
+func gather(x uint64) uint64 { return x >> 7 * 0x0102040810204080 >> 56 }
+
+// plain cuts a block without quotes: 64 bytes at a time, of which the delimiters and line ends become the bits of a word.
 func (c *cells) plain() error {
 	b := c.text
 	delim, term := uint64(c.d.Delimiter)*ones, uint64(c.term)*ones
 	cell, row, from := 0, 0, 0
 	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		lines := zeros(x ^ term)
-		hits := zeros(x^delim) | lines
-		if c.n+16 > len(c.s.start) {
-			c.room(16)
+	for ; i+64 <= len(b); i += 64 {
+		chunk := b[i : i+64 : i+64]
+		var hits uint64
+		for k := 0; k < 64; k += 8 {
+			x := binary.LittleEndian.Uint64(chunk[k:])
+			hits |= gather(zeros(x^delim)|zeros(x^term)) << k
 		}
-		for hits != 0 {
-			bit := hits & -hits
-			at := i + bits.TrailingZeros64(hits)>>3
-			hits ^= bit
-			c.s.start[c.n], c.s.end[c.n] = uint32(cell), uint32(at)
-			c.n++
+		if c.n+64+8 > len(c.s.start) {
+			c.room(64)
+		}
+		start, end, n := c.s.start, c.s.end, c.n
+		for ; hits != 0; hits &= hits - 1 {
+			at := i + bits.TrailingZeros64(hits)
+			start[n], end[n] = uint32(cell), uint32(at)
+			n++
 			cell = at + 1
-			if lines&bit == 0 {
+			if b[at] != c.term {
 				continue
 			}
+			c.n = n
 			if err := c.line(from, row, at); err != nil {
 				return err
 			}
-			row, from = cell, c.n
+			start, end, n = c.s.start, c.s.end, c.n
+			row, from = cell, n
 		}
+		c.n = n
 	}
 	for ; i < len(b); i++ {
 		if b[i] != c.d.Delimiter && b[i] != c.term {
