@@ -187,12 +187,16 @@ func TestChangedDuplicate(t *testing.T) {
 	top := s.path("top")
 	repo := filepath.Join(top, "repo")
 	s.repo(repo)
-	for i, tr := range []tree{{"a": "fsame", "b": "fsame", "c": "fsame"}, {"a": "f" + randomBytes(1, 2<<20), "b": "f" + randomBytes(1, 2<<20)}} {
+	large := func(seed uint64, size int) tree {
+		return tree{"a": "f" + randomBytes(seed, size), "b": "f" + randomBytes(seed, size)}
+	}
+	now := []string{"other", "shorter", randomBytes(3, 2<<20), randomBytes(4, 2<<20+1)}
+	for i, tr := range []tree{{"a": "fsame", "b": "fsame", "c": "fsame"}, large(1, 2<<20), large(2, 2<<20), large(5, 2<<20)} {
 		tr.write(t, filepath.Join(repo, "data"))
 		var once sync.Once
 		see := requests(filepath.Join(top, "remote"), func(_ int, verb, key string) {
 			if verb == "list" {
-				once.Do(func() { os.WriteFile(filepath.Join(repo, "data", "a"), []byte(fmt.Sprint("other", i)), 0o666) })
+				once.Do(func() { os.WriteFile(filepath.Join(repo, "data", "a"), []byte(now[i]), 0o666) })
 			}
 		})
 		must(t, s.with(repo, Options{wrapBucket: see}, addDirect("data")))

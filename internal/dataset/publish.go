@@ -112,13 +112,17 @@ func (b *builder) leaf(ctx context.Context, l leaf) error {
 	}
 	slot := slots(l.entries)
 	kept := b.p.r.keeps(b.v.Dataset, KeepAsSet)
-	for _, i := range send {
+	dones := make([]func(transfer.Placement), len(send))
+	for n, i := range send {
 		e := &l.entries[i]
-		done := func(pl transfer.Placement) { b.placed(bl, e, slot[i], pl) }
+		dones[n] = func(pl transfer.Placement) { b.placed(bl, e, slot[i], pl) }
 		if !kept {
-			done = b.fromWork(e, done)
+			dones[n] = b.fromWork(e, dones[n])
 		}
-		if err := b.up.File(remote.File{Digest: e.Digest, Size: e.Size}, done); err != nil {
+	}
+	for n, i := range send {
+		e := &l.entries[i]
+		if err := b.up.File(remote.File{Digest: e.Digest, Size: e.Size}, dones[n]); err != nil {
 			return err
 		}
 	}
@@ -130,7 +134,7 @@ func (b *builder) fromWork(e *index.Entry, done func(transfer.Placement)) func(t
 	f := workFile{b.p.r.entryPath(b.v.Dataset, e.Path), e.Size}
 	b.p.work.expect(e.Digest, f)
 	return func(pl transfer.Placement) {
-		b.p.work.sent(e.Digest, f)
+		b.p.work.drop(e.Digest, f)
 		done(pl)
 	}
 }

@@ -12,10 +12,14 @@ import (
 	"tarn/internal/durable"
 	"tarn/store/cache"
 	"tarn/store/digest"
+	"tarn/store/transfer"
 )
 
 // errChanged says that a file in the workspace has other bytes than those that were hashed.
 var errChanged = &Hinted{fmt.Errorf("%w: it changed after it was hashed", ErrIncomplete), "tarn add, once nothing writes to it"}
+
+// errChangedHere is errChanged of a file that is not the only one of its bytes.
+var errChangedHere = fmt.Errorf("%w; %w", errChanged, transfer.ErrElsewhere)
 
 // workSource is a transfer.Source: the cache, and for what it lacks the files of the workspace that are on their way. It gives out verified bytes only.
 type workSource struct {
@@ -38,7 +42,8 @@ func (s *workSource) expect(d digest.Digest, f workFile) {
 	s.files[d] = append(s.files[d], f)
 }
 
-func (s *workSource) sent(d digest.Digest, f workFile) {
+// drop ends what expect said; left is whether other files should have the bytes.
+func (s *workSource) drop(d digest.Digest, f workFile) (left bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.files[d]
@@ -48,6 +53,7 @@ func (s *workSource) sent(d digest.Digest, f workFile) {
 	if s.files[d] = all; len(all) == 0 {
 		delete(s.files, d)
 	}
+	return len(all) > 0
 }
 
 func (s *workSource) expected(d digest.Digest) []workFile {
@@ -99,7 +105,7 @@ func (w *workFile) open() (*os.File, error) {
 	return f, err
 }
 
-// Open reads an object. What is not the object is noticed at its end, where Read fails.
+// Open reads an object. What is not the object is noticed at its end, where Read fails: with transfer.ErrElsewhere if another file may be the object.
 func (s *workSource) Open(d digest.Digest) (io.ReadCloser, error) {
 	files := s.expected(d)
 	if len(files) == 0 || s.cache.Has(d) {
@@ -112,7 +118,7 @@ func (s *workSource) Open(d digest.Digest) (io.ReadCloser, error) {
 	for _, w := range files {
 		var f *os.File
 		if f, err = w.open(); err == nil {
-			return &workReader{digest.NewReader(f, d, w.size), f}, nil
+			return &workReader{digest.NewReader(f, d, w.size), f, func() bool { return s.drop(d, w) }}, nil
 		}
 	}
 	return nil, err
@@ -122,12 +128,15 @@ func (s *workSource) Open(d digest.Digest) (io.ReadCloser, error) {
 type workReader struct {
 	io.Reader
 	io.Closer
+	drop func() (left bool)
 }
 
 func (r *workReader) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
 	if errors.Is(err, digest.ErrMismatch) {
-		err = errChanged
+		if err = errChanged; r.drop() {
+			err = errChangedHere
+		}
 	}
 	return n, err
 }

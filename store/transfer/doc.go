@@ -4,6 +4,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"tarn/store/digest"
@@ -27,11 +28,14 @@ type Getter interface {
 	GetPack(ctx context.Context, name digest.Digest, off, n int64) (io.ReadCloser, error)
 }
 
-// Source gives verified local bytes; cache.Cache is one. Errors: fs.ErrNotExist where they are not there.
+// Source gives verified local bytes; cache.Cache is one. Errors: fs.ErrNotExist where they are not there; ErrElsewhere of a reader, see there.
 type Source interface {
 	Open(d digest.Digest) (io.ReadCloser, error)
 	Bytes(d digest.Digest, max int64) ([]byte, error)
 }
+
+// ErrElsewhere is how reading an object fails where the next Open of it reads it from another place.
+var ErrElsewhere = errors.New("it is to be read from another place")
 
 // Sink stores bytes that it checks against their digest; cache.Writer is one.
 type Sink interface {

@@ -55,6 +55,9 @@ func (p *packer) job(j *job) error {
 }
 
 func (p *packer) blob(e encoded) error {
+	if e.anew {
+		p.pieces, p.fresh, p.reused = nil, false, 0
+	}
 	if e.err == nil && e.piece.Raw > 0 {
 		piece, err := p.place(e)
 		if err != nil {

@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -79,11 +80,12 @@ type jobFile struct {
 	done func(Placement)
 }
 
-// encoded is one blob on its way into a pack; last ends a file.
+// encoded is one blob on its way into a pack; last ends a file, anew begins it a second time.
 type encoded struct {
 	file   *jobFile
 	piece  Piece
 	stored []byte // nil: the piece is on the remote
+	anew   bool
 	last   bool
 	err    error
 }
@@ -244,13 +246,20 @@ func (u *Upload) readFile(j *job, f *jobFile) {
 		u.emit(j, e)
 		return
 	}
+	err := u.readLarge(j, f)
+	for errors.Is(err, ErrElsewhere) && u.emit(j, encoded{file: f, anew: true}) {
+		err = u.readLarge(j, f)
+	}
+	u.emit(j, encoded{file: f, err: err, last: true})
+}
+
+func (u *Upload) readLarge(j *job, f *jobFile) error {
 	r, err := u.src.Open(f.Digest)
 	if err != nil {
-		u.emit(j, encoded{file: f, err: err, last: true})
-		return
+		return err
 	}
 	defer r.Close()
-	u.emit(j, encoded{file: f, err: u.split(j, f, r), last: true})
+	return u.split(j, f, r)
 }
 
 func (u *Upload) split(j *job, f *jobFile, r io.Reader) error {
