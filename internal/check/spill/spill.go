@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
@@ -85,33 +86,61 @@ func compare(a, b *Record) int {
 // sortRecords puts records into the order of compare: by the first byte of their hashes, which are even, into as many parts, in place, and then these by
 // all processors.
 func sortRecords(recs []Record) {
-	var begin, end [256]int
-	for i := range recs {
-		end[recs[i].Hash[0]>>56]++
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	scatter(recs, 0, 8, func(part []Record) {
+		g.Go(func() error {
+			if digit := bits.Len(uint(len(part) / few)); digit > 2 {
+				scatter(part, 8, min(digit, maxDigit), sortFew)
+			} else {
+				sortFew(part)
+			}
+			return nil
+		})
+	})
+	g.Wait()
+}
+
+const (
+	few      = 4  // records that scatter shall leave in a part
+	maxDigit = 12 // bits
+)
+
+func sortFew(recs []Record) {
+	if len(recs) > 1 {
+		slices.SortFunc(recs, func(a, b Record) int { return compare(&a, &b) })
 	}
-	at := 0
-	for k, n := range end {
+}
+
+// scatter puts records into the order of so many bits of their hashes, the first skip ones left out, which are the same, and calls do with those of each value.
+func scatter(recs []Record, skip, digit int, do func(part []Record)) {
+	of := func(r *Record) uint64 { return r.Hash[0] << skip >> (64 - digit) }
+	var begin, end [1 << maxDigit]int32
+	for i := range recs {
+		end[of(&recs[i])]++
+	}
+	at := int32(0)
+	for k, n := range end[:1<<digit] {
 		begin[k] = at
 		at += n
 		end[k] = at
 	}
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	first := 0
-	for k := range begin {
-		for begin[k] < end[k] {
-			to := recs[begin[k]].Hash[0] >> 56
-			recs[begin[k]], recs[begin[to]] = recs[begin[to]], recs[begin[k]]
+	first := int32(0)
+	for k := range uint64(1 << digit) {
+		for i := begin[k]; i < end[k]; {
+			to := of(&recs[i])
+			if to == k {
+				i++
+				continue
+			}
+			recs[i], recs[begin[to]] = recs[begin[to]], recs[i]
 			begin[to]++
 		}
-		part := recs[first:end[k]]
+		if first < end[k] {
+			do(recs[first:end[k]])
+		}
 		first = end[k]
-		g.Go(func() error {
-			slices.SortFunc(part, func(a, b Record) int { return compare(&a, &b) })
-			return nil
-		})
 	}
-	g.Wait()
 }
 
 // Size is how many bytes of memory a record takes.
@@ -157,7 +186,7 @@ func (s *Sorter) Add(recs []Record) error {
 	for len(recs) > 0 {
 		n := min(len(recs), s.max-len(s.recs))
 		if cap(s.recs) < s.max && len(s.recs)+n > growFrom {
-			s.recs = slices.Grow(s.recs, s.max-len(s.recs))
+			s.recs = append(make([]Record, 0, s.max), s.recs...) // slices.Grow writes to all of it
 		}
 		s.recs = append(s.recs, recs[:n]...)
 		if recs = recs[n:]; len(s.recs) < s.max {
@@ -291,16 +320,17 @@ func (s *stream) next() (bool, error) {
 	if s.left == 0 {
 		return false, nil
 	}
-	var b [Size]byte
-	if _, err := io.ReadFull(s.r, b[:]); err != nil {
+	b, err := s.r.Peek(Size)
+	if err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return false, fmt.Errorf("read a temporary file: %w", err)
 	}
+	s.head.decode((*[Size]byte)(b))
 	s.left -= Size
-	s.head.decode(&b)
-	return true, nil
+	_, err = s.r.Discard(Size)
+	return true, err
 }
 
 type merge []*stream

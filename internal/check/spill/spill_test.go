@@ -29,7 +29,11 @@ func TestSorter(t *testing.T) {
 		for range 200 {
 			recs := make([]Record, 50)
 			for i := range recs {
-				recs[i] = Record{Hash: [2]uint64{r.Uint64N(500) << (r.Uint64N(2) * 55), r.Uint64N(3)}, File: r.Uint32N(3), Row: r.Int64N(100), Tag: uint32(r.UintN(2))}
+				hash := r.Uint64N(500) << (r.Uint64N(2) * 55)
+				if i%2 == 0 {
+					hash = Hash([]byte{byte(r.Uint32N(50)), byte(r.Uint32N(50))})[0]
+				}
+				recs[i] = Record{Hash: [2]uint64{hash, r.Uint64N(3)}, File: r.Uint32N(3), Row: r.Int64N(100), Tag: uint32(r.UintN(2))}
 				recs[i].SetValue(bytes.Repeat([]byte("x"), r.IntN(40)))
 			}
 			want = append(want, recs...)
