@@ -232,20 +232,7 @@ func (r *run) keys(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var err error
-		switch s.Kind {
-		case contract.ForeignKey:
-			err = r.dangling(s)
-		case contract.Labelled:
-			err = r.conflicts(s)
-		case contract.Leakage:
-			err = r.leaks(ctx, s)
-		case contract.DupFiles:
-			err = r.sameFiles(ctx, s)
-		default:
-			err = r.repeated(s)
-		}
-		if err != nil {
+		if err := r.compare(ctx, s); err != nil {
 			return fmt.Errorf("check %s: %w", s.Key, err)
 		}
 		if n := s.sorter.Spilled(); n > 0 {
@@ -257,20 +244,51 @@ func (r *run) keys(ctx context.Context) error {
 	return nil
 }
 
-// repeated counts rows whose key an earlier row has.
-func (r *run) repeated(s *state) error {
+// compare compares the keys of a check.
+func (r *run) compare(ctx context.Context, s *state) error {
+	columns := strings.Join(s.Columns, ", ")
+	switch {
+	case s.Kind == contract.ForeignKey:
+		return r.dangling(s, columns)
+	case s.Kind == contract.DupFiles, s.Kind == contract.Leakage && s.Custom.By == "file":
+		return r.sameFiles(ctx, s)
+	case s.Kind == contract.Labelled:
+		return r.repeats(s, s.Custom.Label, true, func(first, rec *spill.Record) string {
+			return "the same features have another label in " + r.place(first, rec)
+		})
+	case s.Kind == contract.Leakage: // the row of the split that comes later is wrong
+		names := s.Custom.SplitNames()
+		return r.repeats(s, columns, true, func(first, rec *spill.Record) string {
+			return fmt.Sprintf("%s has it from %s: %s", names[rec.Tag], names[first.Tag], r.place(first, rec))
+		})
+	}
+	return r.repeats(s, columns, false, func(first, rec *spill.Record) string {
+		return "it stands in " + r.place(first, rec) + ", too"
+	})
+}
+
+// repeats counts rows whose key an earlier row has; where otherTag says so, an earlier one of another tag. note says what is wrong with rec.
+func (r *run) repeats(s *state, column string, otherTag bool, note func(first, rec *spill.Record) string) error {
 	var first spill.Record
 	return s.sorter.Each(func(rec *spill.Record, same bool) error {
 		if !same {
 			first = *rec
 			return nil
 		}
-		s.count++
-		if s.wants(int(rec.File), rec.Row) {
-			s.keep(example{file: int(rec.File), row: rec.Row, column: strings.Join(s.Columns, ", "), value: show([]byte(rec.Value())), note: "it stands in " + r.place(&first, rec) + ", too"})
+		if otherTag && rec.Tag == first.Tag {
+			return nil
 		}
+		s.count++
+		r.keepKey(s, column, rec, func() string { return note(&first, rec) })
 		return nil
 	})
+}
+
+// keepKey keeps a record as an example, if it is wanted.
+func (r *run) keepKey(s *state, column string, rec *spill.Record, note func() string) {
+	if s.wants(int(rec.File), rec.Row) {
+		s.keep(example{file: int(rec.File), row: rec.Row, column: column, value: show([]byte(rec.Value())), note: note()})
+	}
 }
 
 // place names where a record is, as seen from another one.
@@ -282,7 +300,7 @@ func (r *run) place(rec, from *spill.Record) string {
 }
 
 // dangling counts keys that refer to nothing.
-func (r *run) dangling(s *state) error {
+func (r *run) dangling(s *state, columns string) error {
 	found := false
 	return s.sorter.Each(func(rec *spill.Record, same bool) error {
 		if !same {
@@ -292,46 +310,7 @@ func (r *run) dangling(s *state) error {
 			return nil
 		}
 		s.count++
-		s.keep(example{file: int(rec.File), row: rec.Row, column: strings.Join(s.Columns, ", "), value: show([]byte(rec.Value())), note: "it refers to no row"})
-		return nil
-	})
-}
-
-// conflicts counts rows that have the features of an earlier row and another label.
-func (r *run) conflicts(s *state) error {
-	var first spill.Record
-	return s.sorter.Each(func(rec *spill.Record, same bool) error {
-		if !same {
-			first = *rec
-			return nil
-		}
-		if rec.Tag == first.Tag {
-			return nil
-		}
-		s.count++
-		s.keep(example{file: int(rec.File), row: rec.Row, column: s.Custom.Label, value: show([]byte(rec.Value())), note: "the same features have another label in " + r.place(&first, rec)})
-		return nil
-	})
-}
-
-// leaks counts rows, or files, of a split whose key another split has: those of the split that comes later.
-func (r *run) leaks(ctx context.Context, s *state) error {
-	if s.Custom.By == "file" {
-		return r.sameFiles(ctx, s)
-	}
-	names := s.Custom.SplitNames()
-	var first spill.Record
-	return s.sorter.Each(func(rec *spill.Record, same bool) error {
-		if !same {
-			first = *rec
-			return nil
-		}
-		if rec.Tag == first.Tag {
-			return nil
-		}
-		s.count++
-		s.keep(example{file: int(rec.File), row: rec.Row, column: strings.Join(s.Columns, ", "), value: show([]byte(rec.Value())),
-			note: fmt.Sprintf("%s has it from %s: %s", names[rec.Tag], names[first.Tag], r.place(&first, rec))})
+		r.keepKey(s, columns, rec, func() string { return "it refers to no row" })
 		return nil
 	})
 }
