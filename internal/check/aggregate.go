@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"tarn/internal/check/cell"
@@ -71,6 +72,7 @@ func (w *worker) aggregate(i int, b *table.Batch) {
 				st.any, st.newest = true, n.Int
 			}
 		default:
+			v = w.className(ru, col, v, n)
 			if _, known := st.classes[string(v)]; known {
 				st.classes[string(v)]++
 			} else {
@@ -78,6 +80,21 @@ func (w *worker) aggregate(i int, b *table.Batch) {
 			}
 		}
 	}
+}
+
+// className is the same for values that are: 1 and 01 of a column of integers.
+func (w *worker) className(ru *rule, col *table.Column, v []byte, n cell.Value) []byte {
+	switch t := ru.Spec.Type; {
+	case t == cell.Integer, t == cell.Number && n.IsInt, t == cell.Year:
+		w.lit = strconv.AppendInt(w.lit[:0], n.Int, 10)
+	case t == cell.Number:
+		w.lit = strconv.AppendFloat(w.lit[:0], n.Float+0, 'g', -1, 64)
+	case t == cell.Boolean:
+		w.lit = strconv.AppendBool(w.lit[:0], col.Kind == table.Text && ru.Spec.IsTrue(v) || col.Kind != table.Text && string(v) == "true")
+	default:
+		return v
+	}
+	return w.lit
 }
 
 // read is a value's text and what it compares as; ok is false for a null and for one that is not of the type.

@@ -2,6 +2,8 @@ package check
 
 import (
 	"math"
+	"math/big"
+	"strconv"
 	"unicode/utf8"
 
 	"tarn/internal/check/cell"
@@ -260,12 +262,29 @@ func (c *cellCheck) has(v []byte, n cell.Value, t cell.Type) bool {
 	return c.set.Has(v) || c.values != nil && t.Ordered() && c.values[n]
 }
 
+// isMultiple takes numbers for what they are written as: 0.3 is a multiple of 0.1.
 func isMultiple(n cell.Value, of float64) bool {
 	if n.IsInt && of == math.Trunc(of) && of < 1<<53 {
 		return n.Int%int64(of) == 0
 	}
-	q := n.Number() / of
-	return math.Abs(q-math.Round(q)) <= 1e-9*max(1, math.Abs(q))
+	const sure = 1 << 40 // up to here the error of the quotient, three roundings, is far below what a multiple may be off
+	if q := math.Abs(n.Number() / of); q < sure {
+		return math.Abs(q-math.Round(q)) <= q*0x1p-51
+	}
+	if math.IsInf(n.Float, 0) || n.IsNaN() {
+		return false
+	}
+	value, divisor := new(big.Rat).SetInt64(n.Int), decimal(of)
+	if !n.IsInt {
+		value = decimal(n.Float)
+	}
+	return value.Quo(value, divisor).IsInt()
+}
+
+// decimal is a finite number as it is written.
+func decimal(f float64) *big.Rat {
+	r, _ := new(big.Rat).SetString(strconv.FormatFloat(f, 'e', -1, 64))
+	return r
 }
 
 // typed checks a column whose values have a type already.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -121,6 +122,7 @@ type state struct {
 	sorter   *spill.Sorter
 	lock     sync.Mutex      // of checks that many goroutines run file by file
 	splits   []contract.Glob // of leakage, by the names of the splits
+	members  []int64         // how many files each of them has
 	unknown  int64           // files of a format that nobody knows
 	referred bool            // of a foreign key: its keys are those that are referred to
 	passed   bool            // for checks that compare by themselves
@@ -153,6 +155,7 @@ func newRun(in Input) *run {
 		for _, n := range c.Custom.SplitNames() {
 			s.splits = append(s.splits, c.Custom.SplitGlobs[n])
 		}
+		s.members = make([]int64, len(s.splits))
 		r.states = append(r.states, s)
 		if o := byObject[c.Object]; o != nil && c.NeedsRows() {
 			o.checks = append(o.checks, s)
@@ -213,21 +216,16 @@ func (s *state) report(r *run) report.Check {
 			c.Note = found(s.Want, s.count, s.total)
 		}
 	}
-	switch {
-	case !holds:
-		c.Status = report.Failed
-	case s.errored != "":
+	switch counted := !s.judged && !s.Want.Set; {
+	case s.errored != "" && (holds || !counted): // what compares numbers needs all of them
 		c.Status, c.Note = report.Errored, s.errored
+	case !holds:
+		c.Status, c.Incomplete = report.Failed, s.errored != ""
+		if note := cmp.Or(s.errored, c.Note); note != "" && counted {
+			c.Note = fmt.Sprintf("%d of %d; %s", s.count, s.total, note)
+		}
 	case s.skipped != "":
 		c.Status, c.Note = report.Skipped, s.skipped
-	}
-	if c.Status == report.Failed {
-		switch {
-		case s.errored != "":
-			c.Note = fmt.Sprintf("%d of %d; %s", s.count, s.total, s.errored)
-		case c.Note != "" && !s.judged && !s.Want.Set:
-			c.Note = fmt.Sprintf("%d of %d; %s", s.count, s.total, c.Note)
-		}
 	}
 	if r.in.NoValues && s.Kind == contract.Freshness {
 		c.Note = "" // it has the newest value

@@ -205,6 +205,7 @@ func (p *filePass) digest(ctx context.Context, e Entry) ([32]byte, error) {
 func (p *filePass) key(ctx context.Context, s *state, e Entry) error {
 	rec := spill.Record{Row: p.seen}
 	if s.Kind == contract.Leakage {
+		s.member(e.Path)
 		tag := splitOf(s.splits, e.Path)
 		if tag < 0 {
 			s.total--
@@ -273,6 +274,8 @@ func (p *filePass) finish(s *state) {
 			}
 		}
 		return
+	case contract.Leakage:
+		s.empty()
 	case contract.FileDigests:
 		for name := range b.Digests {
 			if !p.digs[s][name] {

@@ -177,7 +177,7 @@ func (f *inferring) read(t *inferred, e Entry) error {
 		var ok bool
 		if at[i], ok = where[l]; !ok {
 			at[i] = -1
-			consts[i].SetConstant(hive[l])
+			consts[i] = partition(hive[l])
 		}
 	}
 	var s table.Scratch

@@ -18,7 +18,7 @@ type keyRule struct {
 	*state
 	slot    int
 	columns []int // of the contract
-	label   int   // of conflictingLabels: the column whose value is the tag; else -1
+	label   int   // of conflictingLabels: the column whose value is the mark; else -1
 	tag     uint32
 	nulls   bool // a key with a null counts, too
 	splits  []contract.Glob
@@ -103,9 +103,10 @@ func (w *worker) key(i int, b *table.Batch) error {
 		}
 		rec := spill.Record{Hash: spill.Hash(buf), File: uint32(w.of.n), Row: b.Row(r), Tag: tag}
 		if label != nil {
-			rec.Tag = w.labelTag(k.label, label, r)
+			rec.SetMarked(w.labelMark(k.label, label, r), w.shownKey([]*table.Column{label}, r))
+		} else {
+			rec.SetValue(w.shownKey(cols, r))
 		}
-		rec.SetValue(w.shownKey(cols, r))
 		if w.keys[i] = append(w.keys[i], rec); len(w.keys[i]) >= handOver {
 			if err := w.hand(i); err != nil {
 				return err
@@ -124,10 +125,36 @@ func splitOf(splits []contract.Glob, path string) int {
 	return -1
 }
 
-// labelTag tells labels apart, by 32 bits of their hash.
-func (w *worker) labelTag(column int, col *table.Column, r int) uint32 {
-	b, _ := w.canonical(nil, column, col, r)
-	return uint32(spill.Hash(b)[0])
+// member notes which splits a file is in. One that is in two of them leaks as it is.
+func (s *state) member(path string) {
+	names, first := s.Custom.SplitNames(), -1
+	for i, g := range s.splits {
+		if !g.Match(path) {
+			continue
+		}
+		if s.members[i]++; first < 0 {
+			first = i
+			continue
+		}
+		s.count++
+		s.keep(example{file: -1, path: path, note: fmt.Sprintf("it is in %s and in %s", names[first], names[i])})
+	}
+}
+
+// empty counts splits that nothing is in: what is compared with them can't leak.
+func (s *state) empty() {
+	for i, name := range s.Custom.SplitNames() {
+		if s.members[i] == 0 {
+			s.count++
+			s.keep(example{file: -1, path: s.splits[i].String(), note: "no file is in " + name})
+		}
+	}
+}
+
+// labelMark tells labels apart, by 64 bits of their hash.
+func (w *worker) labelMark(column int, col *table.Column, r int) uint64 {
+	w.buf, _ = w.canonical(w.buf[:0], column, col, r)
+	return spill.Hash(w.buf)[0]
 }
 
 // hand gives keys to the sorter.
@@ -248,34 +275,42 @@ func (r *run) keys(ctx context.Context) error {
 func (r *run) compare(ctx context.Context, s *state) error {
 	columns := strings.Join(s.Columns, ", ")
 	switch {
+	case s.Kind == contract.ForeignKey && s.errored != "": // what it refers to is not all there
+		return nil
 	case s.Kind == contract.ForeignKey:
 		return r.dangling(s, columns)
 	case s.Kind == contract.DupFiles, s.Kind == contract.Leakage && s.Custom.By == "file":
 		return r.sameFiles(ctx, s)
 	case s.Kind == contract.Labelled:
-		return r.repeats(s, s.Custom.Label, true, func(first, rec *spill.Record) string {
+		return r.repeats(s, s.Custom.Label, otherMark, func(first, rec *spill.Record) string {
 			return "the same features have another label in " + r.place(first, rec)
 		})
 	case s.Kind == contract.Leakage: // the row of the split that comes later is wrong
 		names := s.Custom.SplitNames()
-		return r.repeats(s, columns, true, func(first, rec *spill.Record) string {
+		return r.repeats(s, columns, otherTag, func(first, rec *spill.Record) string {
 			return fmt.Sprintf("%s has it from %s: %s", names[rec.Tag], names[first.Tag], r.place(first, rec))
 		})
 	}
-	return r.repeats(s, columns, false, func(first, rec *spill.Record) string {
+	return r.repeats(s, columns, always, func(first, rec *spill.Record) string {
 		return "it stands in " + r.place(first, rec) + ", too"
 	})
 }
 
-// repeats counts rows whose key an earlier row has; where otherTag says so, an earlier one of another tag. note says what is wrong with rec.
-func (r *run) repeats(s *state, column string, otherTag bool, note func(first, rec *spill.Record) string) error {
+func always(_, _ *spill.Record) bool { return true }
+
+func otherTag(first, rec *spill.Record) bool { return rec.Tag != first.Tag }
+
+func otherMark(first, rec *spill.Record) bool { return rec.Mark() != first.Mark() }
+
+// repeats counts rows whose key an earlier row has, which differs. note says what is wrong with rec.
+func (r *run) repeats(s *state, column string, differs func(first, rec *spill.Record) bool, note func(first, rec *spill.Record) string) error {
 	var first spill.Record
 	return s.sorter.Each(func(rec *spill.Record, same bool) error {
 		if !same {
 			first = *rec
 			return nil
 		}
-		if otherTag && rec.Tag == first.Tag {
+		if !differs(&first, rec) {
 			return nil
 		}
 		s.count++

@@ -33,6 +33,10 @@ func ab(options, quality string) string {
 	return tableContract(`{name: a, logicalType: integer`+options+`}, {name: b, logicalType: string}`, quality)
 }
 
+func numbers(multipleOf float64) string {
+	return tableContract(fmt.Sprintf("{name: a, logicalType: number, logicalTypeOptions: {multipleOf: %v}}", multipleOf), "")
+}
+
 func custom(body string) string {
 	return `{type: custom, engine: tarn, implementation: {` + body + `}}`
 }
@@ -53,11 +57,15 @@ func mutants() []mutant {
 		{contract.Shape, ab("", ""), good, one("a,b\n1,x,3\n2,y\n"), 1},
 		{contract.TypeOf, ab("", ""), good, one("a,b\n1.0,x\n2,y\n"), 1},
 		{contract.Required, ab(", required: true", ""), good, one("a,b\n,x\n2,y\n"), 1},
+		{contract.Required, ab(", required: true", ""), files{"a=1/t.csv": "b\nx\n"}, files{"a=__HIVE_DEFAULT_PARTITION__/t.csv": "b\nx\n"}, 1},
+		{contract.Enum, `{"fields":[{"name":"b","type":"string","constraints":{"enum":["New York"]}},{"name":"a","type":"any"}]}`, files{"b=New%20York/t.csv": "a\nx\n"}, files{"b=York/t.csv": "a\nx\n"}, 1},
 		{contract.Minimum, ab(", logicalTypeOptions: {minimum: 1}", ""), good, one("a,b\n0,x\n2,y\n"), 1},
 		{contract.Maximum, ab(", logicalTypeOptions: {maximum: 2}", ""), good, one("a,b\n1,x\n3,y\n"), 1},
 		{contract.AboveMin, ab(", logicalTypeOptions: {exclusiveMinimum: 0}", ""), good, one("a,b\n0,x\n2,y\n"), 1},
 		{contract.BelowMax, ab(", logicalTypeOptions: {exclusiveMaximum: 3}", ""), good, one("a,b\n1,x\n3,y\n"), 1},
 		{contract.MultipleOf, ab(", logicalTypeOptions: {multipleOf: 2}", ""), one("a,b\n4,x\n2,y\n"), one("a,b\n3,x\n2,y\n"), 1},
+		{contract.MultipleOf, numbers(0.01), one("a\n0.1\n-0.07\n12345678.9\n5000001\n1e300\n99999999999.99\n"), one("a\n12345678.905\n5000001.005\n5000000.123\n99999999999.995\nINF\n"), 5},
+		{contract.MultipleOf, numbers(1), one("a\n600000000\n1e20\n"), one("a\n600000000.5\n499999999.5\n0.0000000001\n"), 3},
 		{contract.MinLength, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {minLength: 1}}`, ""), one("b,c\n👍,1\nxy,2\n"), files{"t.jsonl": "{\"b\":\"\"}\n"}, 1},
 		{contract.MaxLength, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {maxLength: 1}}`, ""), one("b\n👍\nx\n"), one("b\n👍\nxy\n"), 1},
 		{contract.PatternOf, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {pattern: "x|y"}}`, ""), good, one("b\nx\nyz\n"), 1},
@@ -76,11 +84,13 @@ func mutants() []mutant {
 		{contract.ForeignKey, ab("", custom(`check: foreignKey, columns: [a], to: "ref/r.csv#id"`)), files{"t.csv": abGood, "ref/r.csv": "id\n01\n2\n"}, files{"t.csv": abGood, "ref/r.csv": "id\n1\n3\n"}, 1},
 		{contract.ForeignKey, ab("", custom(`check: foreignKey, columns: [a], to: "ref/r.csv#id"`)), files{"t.csv": abGood, "ref/r.csv": "id\n1\n2\n"}, good, 2},
 		{contract.Labelled, ab("", custom("check: conflictingLabels, label: b")), good, one("a,b\n1,x\n1,y\n"), 1},
+		{contract.Labelled, ab("", custom("check: conflictingLabels, label: b")), one("a,b\n1,x\n1,x\n2,y\n"), one("a,b\n1,x\n1,y\n1,y\n1,x\n1,\n"), 3},
 		{contract.RowCount, ab("", "{metric: rowCount, mustBeBetween: [2, 3]}"), good, one("a,b\n1,x\n"), 1},
 		{contract.Freshness, tableContract("{name: d, logicalType: date}", custom("check: freshness, column: d, maxAge: 2d")), one("d\n2020-01-01\n2025-12-31\n"), one("d\n2020-01-01\n2025-12-29\n"), 1},
 		{contract.Freshness, tableContract("{name: d, logicalType: date}", custom("check: freshness, column: d, maxAge: 2d")), one("d\n2025-12-31\n"), one("d\n"), 1},
 		{contract.Balance, ab("", custom("check: classBalance, column: b, minShare: 0.4")), good, one("a,b\n1,x\n2,x\n3,y\n"), 1},
 		{contract.Balance, ab("", custom("check: classBalance, column: b, maxRatio: 1.5")), good, one("a,b\n1,x\n2,x\n3,y\n"), 1},
+		{contract.Balance, ab("", custom("check: classBalance, column: a, maxShare: 0.6")), good, one("a,b\n1,x\n01,x\n+1,y\n2,y\n"), 1},
 		{contract.FileCount, tableContract("", custom("check: fileCount, min: 2")), files{"a": "", "b": ""}, files{"a": ""}, 1},
 		{contract.FileNames, tableContract("", custom(`check: fileNames, allow: ["*.txt"]`)), files{"a.txt": ""}, files{"a.exe": ""}, 1},
 		{contract.FileNames, tableContract("", custom(`check: fileNames, forbid: ["**/*.exe"]`)), files{"a.txt": ""}, files{"d/a.exe": ""}, 1},
@@ -93,6 +103,10 @@ func mutants() []mutant {
 		{contract.Leakage, tableContract("", custom("check: leakage, by: file, splits: {train: train, test: test}")), files{"train/a": "x", "train/b": "x", "test/a": "y"}, files{"train/a": "x", "test/b": "x"}, 1},
 		{contract.Leakage, ab("", custom("check: leakage, by: row, splits: {train: train.csv, test: test.csv}")), files{"train.csv": abGood, "test.csv": "a,b\n1,y\n"}, files{"train.csv": abGood, "test.csv": "b,a\nx,01\n"}, 1},
 		{contract.Leakage, ab("", custom("check: leakage, by: key, columns: [a], splits: {train: train.csv, test: test.csv}")), files{"train.csv": abGood, "test.csv": "a,b\n3,x\n"}, files{"train.csv": abGood, "test.csv": "a,b\n2,z\n"}, 1},
+		{contract.Leakage, tableContract("", custom(`check: leakage, by: file, splits: {train: "train/**", test: "test/**"}`)), files{"train/a": "x", "test/a": "y"}, files{"train/a": "x", "tset/a": "x"}, 1},
+		{contract.Leakage, tableContract("", custom(`check: leakage, by: file, splits: {train: "*a", test: "t*"}`)), files{"a": "x", "t": "y"}, files{"a": "x", "t": "y", "ta": "z"}, 1},
+		{contract.Leakage, ab("", custom("check: leakage, by: row, splits: {train: train.csv, test: test.csv}")), files{"train.csv": abGood, "test.csv": "a,b\n1,y\n"}, files{"train.csv": abGood, "tset.csv": abGood}, 1},
+		{contract.Leakage, ab("", custom(`check: leakage, by: row, splits: {train: "*a.csv", test: "t*.csv"}`)), files{"a.csv": abGood, "t.csv": "a,b\n1,y\n"}, files{"a.csv": abGood, "t.csv": "a,b\n1,y\n", "ta.csv": "a,b\n"}, 1},
 		{contract.Decode, tableContract("", custom("check: decode")), files{"a.json": "{}", "b.zip": zipOf("x")}, files{"a.json": "{", "b.zip": zipOf("x")[:40]}, 2},
 		{contract.Encoding, tableContract("", custom("check: encoding, encoding: ascii")), files{"a": "x"}, files{"a": "é"}, 1},
 	}

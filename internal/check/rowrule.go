@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -45,16 +46,19 @@ func CheckExpr(text string, columns []string) (used []string, whole bool, err er
 	if err != nil {
 		return nil, false, err
 	}
-	v := &identifiers{}
+	v := &identifiers{alone: map[string]int{}}
 	ast.Walk(&tree.Node, v)
-	for _, name := range v.names {
+	for _, name := range slices.Sorted(maps.Keys(v.alone)) {
+		isColumn := slices.Contains(columns, name)
 		switch {
+		case v.alone[name] == 0: // as row["…"] only
+			whole = true
+		case isColumn && (name == "row" || slices.Contains(v.functions, name)):
+			return nil, false, fmt.Errorf("%s is a column, and has another meaning here, too: write row[%q] for the column", name, name)
+		case isColumn:
+			used = append(used, name)
 		case name == "row":
 			whole = true
-		case slices.Contains(columns, name):
-			if !slices.Contains(used, name) {
-				used = append(used, name)
-			}
 		case !slices.Contains(v.local, name):
 			return nil, false, fmt.Errorf("there is no column %q", name)
 		}
@@ -67,36 +71,47 @@ func CheckExpr(text string, columns []string) (used []string, whole bool, err er
 	return used, whole, nil
 }
 
-type identifiers struct{ names, local, rows []string }
+// identifiers are the names in an expression: of values, with how often they stand alone; of functions; of what it declares; and what row is asked for.
+type identifiers struct {
+	alone                  map[string]int
+	functions, local, rows []string
+}
 
-// Visit collects the names of variables, and the keys that row is asked for.
+// Visit collects the names of variables, and the keys that row is asked for. It is called for the parts of a node before the node.
 func (v *identifiers) Visit(n *ast.Node) {
 	switch n := (*n).(type) {
 	case *ast.IdentifierNode:
-		v.names = append(v.names, n.Value)
+		v.alone[n.Value]++
 	case *ast.VariableDeclaratorNode:
 		v.local = append(v.local, n.Name)
+	case *ast.BuiltinNode:
+		v.functions = append(v.functions, n.Name)
 	case *ast.MemberNode:
 		base, ok := n.Node.(*ast.IdentifierNode)
 		key, isText := n.Property.(*ast.StringNode)
 		if ok && isText && base.Value == "row" {
+			v.alone["row"]--
 			v.rows = append(v.rows, key.Value)
 		}
 	}
 }
 
-func newRowRule(o *object, s *state, slot int) (*rowRule, error) {
+func (r *run) newRowRule(o *object, s *state, slot int) (*rowRule, error) {
 	var names []string
 	for _, c := range o.Columns {
 		names = append(names, c.Name)
 	}
 	used, whole, err := CheckExpr(s.Expr, names)
 	if err != nil {
-		return nil, &RuleError{s, err}
+		return nil, &RuleError{r.in.Contract.File, s, err}
 	}
-	program, err := expr.Compile(s.Expr, expr.AllowUndefinedVariables(), expr.AsBool(), expr.MaxNodes(exprNodes), expr.DisableBuiltin("now"))
+	opts := []expr.Option{expr.AllowUndefinedVariables(), expr.AsBool(), expr.MaxNodes(exprNodes), expr.DisableBuiltin("now")}
+	for _, n := range used { // a column may be called as a function is
+		opts = append(opts, expr.DisableBuiltin(n))
+	}
+	program, err := expr.Compile(s.Expr, opts...)
 	if err != nil {
-		return nil, &RuleError{s, err}
+		return nil, &RuleError{r.in.Contract.File, s, err}
 	}
 	e := &rowRule{state: s, slot: slot, program: program, whole: whole}
 	for i, n := range names {
@@ -105,19 +120,20 @@ func newRowRule(o *object, s *state, slot int) (*rowRule, error) {
 		}
 	}
 	if len(e.columns) == 0 {
-		return nil, &RuleError{s, fmt.Errorf("it looks at no column")}
+		return nil, &RuleError{r.in.Contract.File, s, fmt.Errorf("it looks at no column")}
 	}
 	return e, nil
 }
 
 // RuleError is an expression that can't be run: the contract is wrong.
 type RuleError struct {
+	file  string // the contract
 	check *state
 	err   error
 }
 
 func (e *RuleError) Error() string {
-	return fmt.Sprintf("line %d: rule %q: %s", e.check.Line, e.check.Expr, oneLine.ReplaceAllString(e.err.Error(), " "))
+	return fmt.Sprintf("%s:%d:%d: rule %q: %s", e.file, e.check.Line, e.check.Col, e.check.Expr, oneLine.ReplaceAllString(e.err.Error(), " "))
 }
 
 var oneLine = regexp.MustCompile(`\s*\n[\s|.^]*`)
@@ -143,11 +159,19 @@ func (w *worker) rows(e *rowRule, b *table.Batch) {
 		w.row.env["row"] = w.row.row
 		out, err := w.row.vm.Run(e.program, w.row.env)
 		if err != nil {
-			w.violation(e.slot, b, r, "", w.values(e), "it can't be evaluated: "+oneLine.ReplaceAllString(err.Error(), " "))
+			w.violation(e.slot, b, r, "", w.values(e), w.unevaluated(err))
 		} else if ok, _ := out.(bool); !ok {
 			w.violation(e.slot, b, r, "", w.values(e), "it does not hold")
 		}
 	}
+}
+
+// unevaluated says why a row can't be evaluated; the reason may have its values.
+func (w *worker) unevaluated(err error) string {
+	if w.p.r.in.NoValues {
+		return "it can't be evaluated"
+	}
+	return "it can't be evaluated: " + show([]byte(oneLine.ReplaceAllString(err.Error(), " ")))
 }
 
 // values shows what an expression saw.

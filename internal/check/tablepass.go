@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -31,6 +32,15 @@ func (r *run) table(ctx context.Context, o *object) error {
 			}
 		}
 		return nil
+	}
+	for _, k := range p.keys {
+		if k.splits == nil {
+			continue
+		}
+		for _, e := range o.files {
+			k.member(e.Path)
+		}
+		k.empty()
 	}
 	if err := p.run(ctx); err != nil {
 		return err
@@ -79,7 +89,7 @@ func newPass(r *run, o *object) (*pass, error) {
 		case contract.Shape:
 			p.shape = s
 		case contract.RowRule:
-			e, err := newRowRule(o, s, slot)
+			e, err := r.newRowRule(o, s, slot)
 			if err != nil {
 				return nil, err
 			}
@@ -306,9 +316,7 @@ func (p *pass) match(of *openFile) error {
 			of.at[i], fit = at, fit+1
 			delete(where, c.Name)
 		case part:
-			var col table.Column
-			col.SetConstant(v)
-			of.consts = append(of.consts, col)
+			of.consts = append(of.consts, partition(v))
 			of.at[i], fit = -1-len(of.consts), fit+1
 		case p.headless(labels):
 			of.at[i] = min(i, len(labels)-1)
@@ -366,7 +374,7 @@ func (p *pass) labelled(of *openFile, labels []string, extra map[string]int, mis
 	}
 }
 
-// partitions are the values that a path has for columns: year=2024/month=01/x.parquet.
+// partitions are the values that a path has for columns: year=2024/month=01/x.parquet. Hive writes what a directory can't be called as a URL does.
 func partitions(path string) map[string]string {
 	m := map[string]string{}
 	for {
@@ -375,10 +383,25 @@ func partitions(path string) map[string]string {
 			return m
 		}
 		if k, v, ok := strings.Cut(dir, "="); ok {
-			m[k] = v
+			m[unescape(k)] = unescape(v)
 		}
 		path = rest
 	}
+}
+
+func unescape(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
+
+// partition is the column that a value of a path is.
+func partition(v string) (col table.Column) {
+	if col.SetConstant(v); v == "__HIVE_DEFAULT_PARTITION__" { // what Hive calls null
+		col.SetNull()
+	}
+	return col
 }
 
 // problem puts what a reader found under the check that it belongs to.

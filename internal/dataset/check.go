@@ -120,7 +120,7 @@ func (s CheckSettings) run(ctx context.Context, in check.Input, rep Reporter, re
 	got, err := check.Run(ctx, in)
 	var rule *check.RuleError
 	if errors.As(err, &rule) {
-		return fmt.Errorf("%w: %s: %w", ErrUsage, in.Contract.File, err)
+		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	if err != nil {
 		return fmt.Errorf("check %s: %w", in.Subject, err)

@@ -129,8 +129,8 @@ func (o *checkOptions) verdict(rs []*report.Result) error {
 	switch {
 	case failed(n, o.failOn):
 		return dataset.ErrDiffers
-	case n.Broken > 0:
-		return fmt.Errorf("could not check: %s", many(int64(n.Broken), "check"))
+	case n.Broken+n.Incomplete > 0:
+		return fmt.Errorf("could not check: %s", many(int64(n.Broken+n.Incomplete), "check"))
 	case n.Passed+n.Errors+n.Warnings+n.Infos == 0:
 		return fmt.Errorf("%w: every check was skipped, so nothing was checked", dataset.ErrUsage)
 	}

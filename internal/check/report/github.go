@@ -51,7 +51,7 @@ func Outputs(rs []*Result) string {
 	switch {
 	case c.Errors > 0:
 		status = "failed"
-	case c.Broken > 0:
+	case c.Broken+c.Incomplete > 0:
 		status = "error"
 	case c.Warnings > 0:
 		status = "warning"

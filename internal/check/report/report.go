@@ -43,6 +43,7 @@ type Check struct {
 	Text       string // what must hold
 	Line, Col  int    // in the contract
 	Status     Status
+	Incomplete bool // it failed, and could not be run to the end either
 	Note       string
 	Count      int64 // of violations, or what a count check counted
 	Total      int64 // of rows or files that were looked at
@@ -59,15 +60,19 @@ type Violation struct {
 	Note   string
 }
 
-// Counts are the numbers of checks by how they ended; failures by severity.
+// Counts are the numbers of checks by how they ended; failures by severity. Incomplete ones are counted as failures, too.
 type Counts struct {
-	Passed, Errors, Warnings, Infos, Skipped, Broken int
+	Passed, Errors, Warnings, Infos, Skipped, Broken, Incomplete int
 }
 
 // Count counts the checks.
 func (r *Result) Count() (c Counts) {
 	for i := range r.Checks {
-		switch k := &r.Checks[i]; {
+		k := &r.Checks[i]
+		if k.Incomplete {
+			c.Incomplete++
+		}
+		switch {
 		case k.Status == Passed:
 			c.Passed++
 		case k.Status == Skipped:
@@ -90,7 +95,8 @@ func Total(rs []*Result) (all Counts) {
 	for _, r := range rs {
 		c := r.Count()
 		all.Passed, all.Errors, all.Warnings = all.Passed+c.Passed, all.Errors+c.Errors, all.Warnings+c.Warnings
-		all.Infos, all.Skipped, all.Broken = all.Infos+c.Infos, all.Skipped+c.Skipped, all.Broken+c.Broken
+		all.Infos, all.Skipped = all.Infos+c.Infos, all.Skipped+c.Skipped
+		all.Broken, all.Incomplete = all.Broken+c.Broken, all.Incomplete+c.Incomplete
 	}
 	return all
 }

@@ -60,6 +60,19 @@ func (r *Record) SetValue(b []byte) {
 	}
 }
 
+// SetMarked keeps a mark, and what is left of a value.
+func (r *Record) SetMarked(mark uint64, b []byte) {
+	const room = valueLen - 8
+	r.SetValue(b[:min(len(b), room)])
+	if len(b) > room {
+		r.len |= 0x80
+	}
+	binary.LittleEndian.PutUint64(r.value[room:], mark)
+}
+
+// Mark is what SetMarked kept.
+func (r *Record) Mark() uint64 { return binary.LittleEndian.Uint64(r.value[valueLen-8:]) }
+
 // Value is what was kept, with an ellipsis where it was cut.
 func (r *Record) Value() string {
 	s := string(r.value[:min(int(r.len&0x7f), valueLen)])

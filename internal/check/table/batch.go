@@ -74,6 +74,7 @@ type Column struct {
 	start, end []uint32 // of Text, String, JSON, Mixed, Decimal: value r is buf[start[r*stride+at]:end[…]]
 	stride, at int
 	constant   bool // the value of row 0 is that of all rows
+	null       bool // no row has a value
 }
 
 // Text is the text of value r; empty for one that is not there.
@@ -98,12 +99,15 @@ func (c *Column) Spans() (buf []byte, start, end []uint32, stride, at int, ok bo
 // SetConstant makes the column one text for all rows.
 func (c *Column) SetConstant(v string) { *c = Column{Kind: Text, buf: []byte(v), constant: true} }
 
+// SetNull makes the column nothing in all rows.
+func (c *Column) SetNull() { *c = Column{Kind: String, constant: true, null: true} }
+
 // IsAbsent says that there is no value r. Text that is empty is for the reader of the type to judge.
 func (c *Column) IsAbsent(r int) bool {
 	if c.Kind == Mixed {
 		return c.Absent[r*c.stride+c.at]
 	}
-	return c.Absent != nil && c.Absent[r]
+	return c.null || c.Absent != nil && c.Absent[r]
 }
 
 // Problem is something wrong with a file.

@@ -229,7 +229,7 @@ func badText(b []byte) string {
 	case bytes.IndexByte(b, 0) >= 0:
 		return "a NUL byte"
 	case !utf8.Valid(b):
-		return "bytes that are not UTF-8"
+		return "bytes that are not of its encoding"
 	}
 	return ""
 }

@@ -5,15 +5,16 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
 
@@ -41,26 +42,71 @@ func openTextAs(ctx context.Context, src Source, compression, enc string) (io.Re
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, "", noteRead(err)
 	}
-	switch {
-	case bytes.HasPrefix(b, utf8BOM):
-		head.Discard(len(utf8BOM))
-	case enc == "" && (bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))):
-		enc = "utf-16"
+	for mark, of := range boms {
+		if !bytes.HasPrefix(b, []byte(mark)) {
+			continue
+		}
+		if enc == "" || of == "" || enc == "utf-16" { // a table in UTF-8 may have the mark of UTF-8 whatever the contract says
+			enc = of
+		}
+		if enc == of {
+			head.Discard(len(mark))
+		}
 	}
-	e, ok := encodings[enc]
-	if !ok {
-		return nil, "", fmt.Errorf("unknown encoding %q", enc)
-	}
-	if e == nil {
+	switch enc {
+	case "", "utf-8":
 		return head, "", nil
+	case "utf-16", "utf-16le":
+		return transform.NewReader(head, &utf16Decoder{order: binary.LittleEndian}), enc, nil
+	case "utf-16be":
+		return transform.NewReader(head, &utf16Decoder{order: binary.BigEndian}), enc, nil
+	case "iso-8859-1":
+		return transform.NewReader(head, charmap.ISO8859_1.NewDecoder()), enc, nil
+	case "windows-1252":
+		return transform.NewReader(head, charmap.Windows1252.NewDecoder()), enc, nil
 	}
-	return transform.NewReader(head, e.NewDecoder()), enc, nil
+	return nil, "", fmt.Errorf("unknown encoding %q", enc)
 }
 
-var encodings = map[string]encoding.Encoding{
-	"": nil, "utf-8": nil, "utf-16": unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), "utf-16le": unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM),
-	"utf-16be": unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "iso-8859-1": charmap.ISO8859_1, "windows-1252": charmap.Windows1252,
+// boms are the byte order marks, with the encodings that they say.
+var boms = map[string]string{string(utf8BOM): "", "\xff\xfe": "utf-16le", "\xfe\xff": "utf-16be"}
+
+// utf16Decoder makes UTF-8 of UTF-16. What is no character, as half a pair or half a unit, becomes a byte that no UTF-8 has, so that it is seen.
+type utf16Decoder struct {
+	transform.NopResetter
+	order binary.ByteOrder
 }
+
+func (d *utf16Decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+	for nSrc < len(src) {
+		if len(dst)-nDst < utf8.UTFMax {
+			return nDst, nSrc, transform.ErrShortDst
+		}
+		left := src[nSrc:]
+		if !atEOF && len(left) < 4 {
+			return nDst, nSrc, transform.ErrShortSrc
+		}
+		if len(left) < 2 {
+			dst[nDst] = noByte
+			return nDst + 1, len(src), nil
+		}
+		r, size := rune(d.order.Uint16(left)), 2
+		if utf16.IsSurrogate(r) && len(left) >= 4 {
+			if pair := utf16.DecodeRune(r, rune(d.order.Uint16(left[2:]))); pair != utf8.RuneError {
+				r, size = pair, 4
+			}
+		}
+		if nSrc += size; utf16.IsSurrogate(r) {
+			dst[nDst] = noByte
+			nDst++
+		} else {
+			nDst += utf8.EncodeRune(dst[nDst:], r)
+		}
+	}
+	return nDst, nSrc, nil
+}
+
+const noByte = 0xff
 
 func sniffCompression(src Source) string {
 	head := make([]byte, 4)
