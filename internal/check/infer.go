@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"tarn/internal/check/cell"
 	"tarn/internal/check/contract"
+	"tarn/internal/check/decode"
 	"tarn/internal/check/table"
 )
 
@@ -274,29 +276,56 @@ func (f *inferring) column(t *inferred, label string, c *inferredColumn, hive bo
 	}
 }
 
-// rest guesses about the files that are in no table: that they can be read where they look like one, and where there is no table that they are there.
+// rest guesses about the files that are in no table: that they can be read where they look like a table or their names say what they are, and where there is
+// no table that they are there.
 func (f *inferring) rest() {
-	var unreadable []string
-	for i, e := range f.entries {
-		if f.owner[i] == unread {
-			unreadable = append(unreadable, e.Path)
+	o := &contract.Object{Name: f.unique("files")}
+	add := func(c *contract.Check, comment string) {
+		c.Object, c.Severity = o, contract.Failure
+		f.c.Checks = append(f.c.Checks, c)
+		if comment != "" {
+			f.comments[c] = comment
 		}
 	}
-	if len(f.c.Objects) > 0 && len(unreadable) == 0 {
-		return
+	decode := func(files, comment string) {
+		add(&contract.Check{Kind: contract.Decode, Custom: contract.Body{Check: "decode", Files: files}}, comment)
 	}
-	o := &contract.Object{Name: f.unique("files")}
-	decode := &contract.Check{Kind: contract.Decode, Object: o, Severity: contract.Failure, Custom: contract.Body{Check: "decode"}}
 	if len(f.c.Objects) == 0 {
 		least := float64(max(1, len(f.entries)/2))
-		count := &contract.Check{Kind: contract.FileCount, Object: o, Severity: contract.Failure, Custom: contract.Body{Check: "fileCount", Min: &least}}
-		f.comments[count] = "guess: there are " + plural(len(f.entries), "file")
-		f.c.Checks = append(f.c.Checks, count)
+		add(&contract.Check{Kind: contract.FileCount, Custom: contract.Body{Check: "fileCount", Min: &least}}, "guess: there are "+plural(len(f.entries), "file"))
+		decode("", "")
 	} else {
-		decode.Custom.Files = union(unreadable)
-		f.comments[decode] = "tables of which not even the columns could be read"
+		unreadable, others := f.decodable()
+		if len(unreadable) > 0 {
+			decode(union(unreadable), "tables of which not even the columns could be read")
+		}
+		if len(others) > 0 {
+			decode("**/*{"+strings.Join(others, ",")+"}", "guess: files of these formats can be decoded")
+		}
 	}
-	f.c.Objects, f.c.Checks = append(f.c.Objects, o), append(f.c.Checks, decode)
+	if slices.ContainsFunc(f.c.Checks, func(c *contract.Check) bool { return c.Object == o }) {
+		f.c.Objects = append(f.c.Objects, o)
+	}
+}
+
+// decodable are the files that look like tables and are none, and the endings of others whose names say how they are decoded; not those that tables have.
+func (f *inferring) decodable() (unreadable, endings []string) {
+	tables, others := map[string]bool{}, map[string]bool{}
+	for i, e := range f.entries {
+		end := escapeGlob(ending(e.Path))
+		switch owner := f.owner[i]; {
+		case owner == unread:
+			unreadable = append(unreadable, e.Path)
+		case owner >= 0:
+			tables[end] = true
+		case decode.Known(e.Path):
+			others[end] = true
+		}
+	}
+	for end := range tables {
+		delete(others, end)
+	}
+	return unreadable, slices.Sorted(maps.Keys(others))
 }
 
 // name is what a table is called: as its files are, or their directory.

@@ -84,6 +84,9 @@ func kindOf(name string, src Source) string {
 	return ""
 }
 
+// Known says that a file's name alone says how it is decoded.
+func Known(name string) bool { return kindOf(name, bytes.NewReader(nil)) != "" }
+
 // File decodes a file to its end; as says what it is, "" leaves that to its name and its first bytes. Errors: *Error, ErrUnknown, what else stops it.
 func File(ctx context.Context, name string, src Source, as string) error {
 	kind := as
