@@ -49,6 +49,8 @@ type Input struct {
 	Now       time.Time                                                 // for freshness
 	Shown     int                                                       // violations a check that are kept; all are counted; 0: 20, negative: none
 	Single    bool                                                      // the source is one file that the user named: globs of the contract don't choose it
+	Part      bool                                                      // the source is a part of what the contract is about: what is not there is no fault
+	Whole     Source                                                    // what it is a part of, for references; nil: a single file, which Reference finds others beside
 	NoValues  bool                                                      // no value of the data in the result
 	Workers   int                                                       // 0: one a processor
 	Memory    int64                                                     // bytes for keys, all checks together; 0: 128 MiB

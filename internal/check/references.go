@@ -1,8 +1,10 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"tarn/internal/check/contract"
 )
@@ -21,20 +23,13 @@ func (r *run) references(ctx context.Context) error {
 }
 
 func (r *run) reference(ctx context.Context, s *state) error {
-	o, err := r.referred(ctx, s)
+	o, source, err := r.referred(ctx, s)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		s.broke("read what %s refers to: %v", s.Key, err)
 		return nil
-	}
-	source := r.in.Source
-	if s.Ref.Dataset != "" {
-		if source, err = r.in.Reference(ctx, s.Ref.Dataset); err != nil {
-			s.broke("%v", err)
-			return nil
-		}
 	}
 	if len(o.files) == 0 {
 		s.judged, s.note = true, "there is no file that it could refer to"
@@ -68,38 +63,41 @@ func (r *run) reference(ctx context.Context, s *state) error {
 	return nil
 }
 
-// referred is the table that a foreign key refers to, with its files.
-func (r *run) referred(ctx context.Context, s *state) (*object, error) {
+// referred is the table that a foreign key refers to, with its files, and where they are.
+func (r *run) referred(ctx context.Context, s *state) (*object, Source, error) {
 	o := &object{Object: &contract.Object{Name: s.Key, Match: contract.Subset, Missing: []string{""}}}
-	if s.Ref.Object != "" {
-		for _, other := range r.objects {
-			if other.Name == s.Ref.Object {
-				o.Format, o.Dialect, o.Missing, o.files = other.Format, other.Dialect, other.Missing, other.files
-				return o, nil
-			}
+	if i := slices.IndexFunc(r.objects, func(other *object) bool { return other.Name == s.Ref.Object }); i >= 0 && s.Ref.Object != "" {
+		other := r.objects[i]
+		o.Format, o.Dialect, o.Missing, o.Files = other.Format, other.Dialect, other.Missing, other.Files
+		if !r.in.Part || r.in.Whole == nil && len(other.files) > 0 {
+			o.files = other.files
+			return o, r.in.Source, nil
 		}
+	} else if glob, err := contract.NewGlob(s.Ref.Files); err != nil {
+		return nil, nil, err
+	} else {
+		o.Files = glob
 	}
-	glob, err := contract.NewGlob(s.Ref.Files)
-	if err != nil {
-		return nil, err
+	source, elsewhere := cmp.Or(r.in.Whole, r.in.Source), s.Ref.Dataset
+	if elsewhere == "" && r.in.Single {
+		elsewhere, o.Files = o.Files.String(), contract.Glob{}
 	}
-	source := r.in.Source
-	if s.Ref.Dataset != "" {
+	if elsewhere != "" {
 		if r.in.Reference == nil {
-			return nil, fmt.Errorf("there is no dataset %s here", s.Ref.Dataset)
+			return nil, nil, fmt.Errorf("there is no dataset %s here", elsewhere)
 		}
-		if source, err = r.in.Reference(ctx, s.Ref.Dataset); err != nil {
-			return nil, err
+		var err error
+		if source, err = r.in.Reference(ctx, elsewhere); err != nil {
+			return nil, nil, err
 		}
 	}
-	o.Files = glob
 	for e, err := range source.Entries(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if glob.Match(e.Path) {
+		if o.Files.Match(e.Path) {
 			o.files = append(o.files, e)
 		}
 	}
-	return o, nil
+	return o, source, nil
 }

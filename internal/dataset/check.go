@@ -75,20 +75,41 @@ func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions, 
 			res.NotAdded[t.subject] = n
 			r.report.Warn(t.subject, fmt.Sprintf("%s here differ from the version that is checked; tarn add %s, to check them", plural(n, "path"), t.subject))
 		}
-		src := &versionSource{r: r, w: t.wanted, remote: o.Remote, problems: &res.Problems}
-		in := check.Input{Contract: t.contract, Source: src, Subject: t.subject, Single: t.Form == index.FormFile, Temp: r.checkTemp,
-			Reference: func(ctx context.Context, name string) (check.Source, error) {
-				return r.checkReference(ctx, t, name, o, res)
-			}}
-		if err := o.run(ctx, in, r.report, res, t.Manifest); err != nil {
+		if err := r.checkOne(ctx, t, o, res); err != nil {
 			return err
 		}
-		src.close()
 	}
 	if slices.ContainsFunc(res.Problems, func(p Problem) bool { return isCorrupt(p.Err) }) {
 		return fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
 	}
 	return nil
+}
+
+func (r *Repo) checkOne(ctx context.Context, t checkTarget, o CheckOptions, res *CheckResult) error {
+	var opened []*versionSource
+	open := func(w wanted) *versionSource {
+		opened = append(opened, &versionSource{r: r, w: w, remote: o.Remote, problems: &res.Problems})
+		return opened[len(opened)-1]
+	}
+	defer func() {
+		for _, s := range opened {
+			s.close()
+		}
+	}()
+	in := check.Input{Contract: t.contract, Source: open(t.wanted), Subject: t.subject, Single: t.Form == index.FormFile, Part: t.Prefix != "", Temp: r.checkTemp,
+		Reference: func(ctx context.Context, name string) (check.Source, error) {
+			w, err := r.checkReference(ctx, t, name)
+			if err != nil {
+				return nil, err
+			}
+			return open(w), nil
+		}}
+	if in.Part {
+		whole := t.wanted
+		whole.Prefix = ""
+		in.Whole = open(whole)
+	}
+	return o.run(ctx, in, r.report, res, t.Manifest)
 }
 
 // notAdded counts what a check of the manifest in the work tree does not see: the changes of the workspace, as Status finds them. Where that is not possible
@@ -272,16 +293,16 @@ func loadContract(name string, b []byte) (*contract.Contract, error) {
 }
 
 // checkReference is another dataset, in the version that goes with the target.
-func (r *Repo) checkReference(ctx context.Context, t checkTarget, name string, o CheckOptions, res *CheckResult) (check.Source, error) {
+func (r *Repo) checkReference(ctx context.Context, t checkTarget, name string) (w wanted, err error) {
 	name = path.Clean(path.Join(path.Dir(t.Dataset), name))
 	ws, err := r.versionsAt(ctx, t.rev, []string{filepath.Join(r.root, filepath.FromSlash(name))})
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	if len(ws) != 1 {
-		return nil, fmt.Errorf("there is no dataset %s", name)
+		return w, fmt.Errorf("there is no dataset %s", name)
 	}
-	return &versionSource{r: r, w: ws[0], remote: o.Remote, problems: &res.Problems}, nil
+	return ws[0], nil
 }
 
 // checkTemp is a file for keys, beside the index.

@@ -28,7 +28,7 @@ func CheckFiles(ctx context.Context, dir string, paths []string, contractFile st
 		if err != nil {
 			return res, err
 		}
-		in := check.Input{Contract: c, Source: src, Subject: p, Single: src.single != "", Temp: diskTemp,
+		in := check.Input{Contract: c, Source: src, Subject: p, Single: src.single != "", Part: src.single != "", Temp: diskTemp,
 			Reference: func(_ context.Context, name string) (check.Source, error) {
 				return newDiskSource(filepath.Join(filepath.Dir(absIn(dir, p)), filepath.FromSlash(name)))
 			}}
