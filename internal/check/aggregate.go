@@ -85,9 +85,11 @@ func (w *worker) aggregate(i int, b *table.Batch) {
 // className is the same for values that are: 1 and 01 of a column of integers.
 func (w *worker) className(ru *rule, col *table.Column, v []byte, n cell.Value) []byte {
 	switch t := ru.Spec.Type; {
-	case t == cell.Integer, t == cell.Number && n.IsInt, t == cell.Year:
+	case n.Exact != "":
+		return v
+	case t == cell.Integer && n.IsInt, t == cell.Number && n.IsInt, t == cell.Year:
 		w.lit = strconv.AppendInt(w.lit[:0], n.Int, 10)
-	case t == cell.Number:
+	case t == cell.Number, t == cell.Integer:
 		w.lit = strconv.AppendFloat(w.lit[:0], n.Float+0, 'g', -1, 64)
 	case t == cell.Boolean:
 		w.lit = strconv.AppendBool(w.lit[:0], col.Kind == table.Text && ru.Spec.IsTrue(v) || col.Kind != table.Text && string(v) == "true")

@@ -2,8 +2,6 @@ package check
 
 import (
 	"math"
-	"math/big"
-	"strconv"
 	"unicode/utf8"
 
 	"tarn/internal/check/cell"
@@ -93,7 +91,7 @@ func (ru *rule) prepare() {
 func (ru *rule) narrow(c *cellCheck) {
 	l := c.Limit
 	f, n := l.Number(), l.Int
-	if math.Abs(f) >= 1<<62 || math.IsNaN(f) { // so far out that the arithmetic below would wrap
+	if math.Abs(f) >= 1<<62 || math.IsNaN(f) || l.Exact != "" { // so far out that the arithmetic below would wrap, or not what a float64 holds
 		ru.more = true
 		return
 	}
@@ -268,23 +266,11 @@ func isMultiple(n cell.Value, of float64) bool {
 		return n.Int%int64(of) == 0
 	}
 	const sure = 1 << 40 // up to here the error of the quotient, three roundings, is far below what a multiple may be off
-	if q := math.Abs(n.Number() / of); q < sure {
+	if q := math.Abs(n.Number() / of); q < sure && n.Exact == "" {
 		return math.Abs(q-math.Round(q)) <= q*0x1p-51
 	}
-	if math.IsInf(n.Float, 0) || n.IsNaN() {
-		return false
-	}
-	value, divisor := new(big.Rat).SetInt64(n.Int), decimal(of)
-	if !n.IsInt {
-		value = decimal(n.Float)
-	}
-	return value.Quo(value, divisor).IsInt()
-}
-
-// decimal is a finite number as it is written.
-func decimal(f float64) *big.Rat {
-	r, _ := new(big.Rat).SetString(strconv.FormatFloat(f, 'e', -1, 64))
-	return r
+	value, divisor := n.Rat(), cell.Value{Float: of}.Rat()
+	return value != nil && value.Quo(value, divisor).IsInt()
 }
 
 // typed checks a column whose values have a type already.
@@ -295,6 +281,7 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 	}
 	ints, floats := ru.quick(col)
 	texts := col.Kind == table.String && ru.test == quickText
+	decimals := col.Kind == table.Decimal && (ru.test == quickInt || ru.test == quickFloat)
 	for r := range b.Rows {
 		switch {
 		case col.IsAbsent(r):
@@ -302,7 +289,7 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 				w.null(ru, b, r, nil)
 			}
 			continue
-		case ints && col.Ints[r] >= ru.lo && col.Ints[r] <= ru.hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)):
+		case ints && col.Ints[r] >= ru.lo && col.Ints[r] <= ru.hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)), decimals && ru.passes(col.Text(r)):
 			continue
 		}
 		w.typedValue(ru, b, col, r)
@@ -394,7 +381,15 @@ func fits(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.V
 		if t == cell.Number {
 			return cell.Value{Float: f}, true
 		}
-		return cell.Value{Int: int64(f), IsInt: true}, f == math.Trunc(f) && math.Abs(f) < 1<<62
+		if math.Abs(f) >= 1<<53 { // as it is written, which is what text of it would be
+			return (&cell.Spec{Type: t}).ParseNumeral(v)
+		}
+		return cell.Value{Int: int64(f), IsInt: true}, f == math.Trunc(f)
+	case table.Decimal:
+		if t != cell.Integer && t != cell.Number && t != cell.Year {
+			return cell.Value{}, false
+		}
+		return (&cell.Spec{Type: t}).ParseNumeral(v)
 	case table.Bool:
 		return cell.Value{}, t == cell.Boolean
 	case table.Date:

@@ -198,6 +198,8 @@ func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]
 	switch t := ru.Spec.Type; {
 	case state == isValue && t.Ordered() && n.IsInt:
 		return binary.LittleEndian.AppendUint64(append(dst, 'i'), uint64(n.Int)), isValue
+	case state == isValue && n.Exact != "":
+		return append(append(dst, 'd'), n.Exact...), isValue
 	case state == isValue && t.Ordered():
 		return binary.LittleEndian.AppendUint64(append(dst, 'f'), math.Float64bits(n.Float+0)), isValue
 	case state == isValue && t == cell.Boolean:

@@ -33,6 +33,10 @@ func ab(options, quality string) string {
 	return tableContract(`{name: a, logicalType: integer`+options+`}, {name: b, logicalType: string}`, quality)
 }
 
+func bounded(kind, option, limit string) string {
+	return `{"fields":[{"name":"a","type":"` + kind + `","constraints":{"` + option + `":` + limit + `}}]}`
+}
+
 func numbers(multipleOf float64) string {
 	return tableContract(fmt.Sprintf("{name: a, logicalType: number, logicalTypeOptions: {multipleOf: %v}}", multipleOf), "")
 }
@@ -66,6 +70,12 @@ func mutants() []mutant {
 		{contract.MultipleOf, ab(", logicalTypeOptions: {multipleOf: 2}", ""), one("a,b\n4,x\n2,y\n"), one("a,b\n3,x\n2,y\n"), 1},
 		{contract.MultipleOf, numbers(0.01), one("a\n0.1\n-0.07\n12345678.9\n5000001\n1e300\n99999999999.99\n"), one("a\n12345678.905\n5000001.005\n5000000.123\n99999999999.995\nINF\n"), 5},
 		{contract.MultipleOf, numbers(1), one("a\n600000000\n1e20\n"), one("a\n600000000.5\n499999999.5\n0.0000000001\n"), 3},
+		{contract.Maximum, bounded("integer", "maximum", "100000000000000000000"), one("a\n100000000000000000000\n"), one("a\n100000000000000000001\n"), 1},
+		{contract.Maximum, bounded("number", "maximum", "9007199254740992"), one("a\n9007199254740992.0\n"), one("a\n9007199254740993\n9007199254740992.00000001\n"), 2},
+		{contract.Unique, `{"fields":[{"name":"a","type":"integer","constraints":{"unique":true}}]}`, one("a\n18446744073709551615\n18446744073709551614\n"), one("a\n18446744073709551615\n+018446744073709551615\n"), 1},
+		{contract.Unique, `{"fields":[{"name":"a","type":"number","constraints":{"unique":true}}]}`, one("a\n9007199254740992\n9007199254740993\n"), one("a\n9007199254740993\n9007199254740993.0\n"), 1},
+		{contract.Unique, `{"fields":[{"name":"a","type":"integer","constraints":{"unique":true}}]}`, files{"t.jsonl": "{\"a\":18446744073709551615}\n{\"a\":18446744073709551614}\n"}, files{"t.jsonl": "{\"a\":18446744073709551615}\n{\"a\":18446744073709551615.0}\n"}, 1},
+		{contract.Enum, `{"fields":[{"name":"a","type":"integer","constraints":{"enum":["100000000000000000001"]}}]}`, one("a\n+100000000000000000001\n"), one("a\n100000000000000000002\n"), 1},
 		{contract.MinLength, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {minLength: 1}}`, ""), one("b,c\n👍,1\nxy,2\n"), files{"t.jsonl": "{\"b\":\"\"}\n"}, 1},
 		{contract.MaxLength, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {maxLength: 1}}`, ""), one("b\n👍\nx\n"), one("b\n👍\nxy\n"), 1},
 		{contract.PatternOf, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {pattern: "x|y"}}`, ""), good, one("b\nx\nyz\n"), 1},

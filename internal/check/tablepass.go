@@ -282,6 +282,7 @@ func (p *pass) options(path string) table.Options {
 		}
 	}
 	o.Wanted = func(label string) bool { return wanted[label] }
+	o.Decimals = true
 	return o
 }
 

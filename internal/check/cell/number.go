@@ -2,6 +2,7 @@ package cell
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
@@ -188,8 +189,7 @@ func (s *Spec) integer(b []byte) (Value, bool) {
 	case IsInt:
 		return Value{Int: n, IsInt: true}, true
 	case IsLarge:
-		f, ok := ParseFloat(trim(b))
-		return Value{Float: f}, ok
+		return numberOf(trim(b))
 	}
 	return Value{}, false
 }
@@ -198,11 +198,19 @@ func (s *Spec) number(b []byte) (Value, bool) {
 	if !s.plain() {
 		b = s.bare(b)
 	}
-	f, ok := ParseFloat(b)
+	n, ok := numberOf(b)
 	if !ok && len(b) > 0 && (isSpace(b[0]) || isSpace(b[len(b)-1])) {
-		f, ok = ParseFloat(trim(b))
+		return numberOf(trim(b))
 	}
-	return Value{Float: f}, ok
+	return n, ok
+}
+
+func numberOf(b []byte) (Value, bool) {
+	f, ok := ParseFloat(b)
+	if !ok {
+		return Value{}, false
+	}
+	return Value{Float: f, Exact: exact(b, f)}, true
 }
 
 var (
@@ -245,17 +253,24 @@ func (s *Spec) ParseNumeral(b []byte) (Value, bool) {
 			return Value{Int: n, IsInt: true}, true
 		}
 	}
-	f, ok := ParseFloat(b)
-	if !ok || s.Type == Number {
-		return Value{Float: f}, ok
+	n, ok := numberOf(b)
+	if !ok || s.Type == Number || n.IsNaN() {
+		return n, ok && s.Type == Number
 	}
-	if f != math.Trunc(f) {
+	d := n.decimal()
+	if int64(len(d.digits)) > d.exp && d.digits != "" || math.IsInf(n.Float, 0) && n.Exact == "" {
 		return Value{}, false
 	}
-	if math.Abs(f) < 1<<62 {
-		return Value{Int: int64(f), IsInt: true}, true
+	if d.exp <= 19 {
+		whole := d.digits + strings.Repeat("0", int(d.exp)-len(d.digits))
+		if d.neg {
+			whole = "-" + whole
+		}
+		if i, err := strconv.ParseInt(cmp.Or(whole, "0"), 10, 64); err == nil {
+			return Value{Int: i, IsInt: true}, true
+		}
 	}
-	return Value{Float: f}, true
+	return n, true
 }
 
 // Plain says that the text needs no options to be read, beyond the type.

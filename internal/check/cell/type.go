@@ -2,6 +2,7 @@ package cell
 
 import (
 	"encoding/json"
+	"math"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -94,7 +95,8 @@ func isURI(s string) bool {
 type Value struct {
 	Int   int64
 	Float float64
-	IsInt bool // Int holds it; else Float does
+	IsInt bool   // Int holds it; else Float does
+	Exact string // the number as it is written, where Float is only near it; else ""
 }
 
 // Less compares numbers of one type.
@@ -102,7 +104,11 @@ func (n Value) Less(o Value) bool {
 	if n.IsInt && o.IsInt {
 		return n.Int < o.Int
 	}
-	return n.float() < o.float()
+	a, b := n.float(), o.float()
+	if a == b && (n.Exact != "" || o.Exact != "" || math.Abs(a) >= 1<<53) { // what was rounded
+		return n.decimal().compare(o.decimal()) < 0
+	}
+	return a < b
 }
 
 func (n Value) float() float64 {

@@ -1,11 +1,13 @@
 package table
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"sort"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
@@ -62,6 +64,9 @@ func (c *cursor) next() error {
 		return fmt.Errorf("the index of pages of column %d does not fit them", c.leaf.index+1)
 	}
 	c.page, c.row, c.val, c.dict = p, 0, 0, nil
+	if c.leaf.null {
+		return nil
+	}
 	c.data, c.defs = p.Data(), p.DefinitionLevels()
 	if d := p.Dictionary(); d != nil {
 		v := d.Page().Data()
@@ -71,6 +76,28 @@ func (c *cursor) next() error {
 		}
 	}
 	return nil
+}
+
+// ended says that nothing is behind the rows that were read; an error else.
+func (c *cursor) ended() error {
+	if c == nil {
+		return nil
+	}
+	for c.page == nil || c.row >= int(c.page.NumRows()) {
+		if c.page != nil {
+			parquet.Release(c.page)
+			c.page = nil
+		}
+		p, err := c.pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.page, c.row = p, 0
+	}
+	return fmt.Errorf("column %d has more rows than its row group", c.leaf.index+1)
 }
 
 // begins says that by the index a page begins with a row: all tasks together compare each entry, so that none can lead past rows unseen.
@@ -84,6 +111,11 @@ func begins(x parquet.OffsetIndex, row int64) bool {
 func (c *cursor) take(col *Column, k int) error {
 	c.ints, c.floats, c.absent, c.start, c.end = c.ints[:0], c.floats[:0], c.absent[:0], c.start[:0], c.end[:0]
 	c.text = c.text[:0]
+	if c.leaf.null {
+		c.row += k
+		col.SetNull()
+		return nil
+	}
 	there := k
 	var absent []bool
 	if c.leaf.maxDef > 0 {
@@ -157,7 +189,7 @@ func (c *cursor) takeInts(col *Column, lo, hi, k int, absent []bool) error {
 	case parquet.Int32:
 		list := v.Int32()
 		if c.leaf.as == Decimal {
-			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) *big.Int { return big.NewInt(int64(list[i])) })
+			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) { c.text = appendScaled(c.text, int64(list[i]), c.leaf.dec) })
 		}
 		if c.leaf.dec >= 0 {
 			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.leaf.decimal(big.NewInt(int64(list[i]))) })
@@ -169,10 +201,19 @@ func (c *cursor) takeInts(col *Column, lo, hi, k int, absent []bool) error {
 	case parquet.Int64:
 		list := v.Int64()
 		if c.leaf.as == Decimal {
-			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) *big.Int { return big.NewInt(list[i]) })
+			return c.takeDecimals(col, lo, hi, k, len(list), absent, func(i int) {
+				if c.leaf.signed {
+					c.text = appendScaled(c.text, list[i], c.leaf.dec)
+				} else {
+					c.text = strconv.AppendUint(c.text, uint64(list[i]), 10)
+				}
+			})
+		}
+		if c.leaf.dec >= 0 && c.leaf.signed {
+			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.leaf.decimal(big.NewInt(list[i])) })
 		}
 		if c.leaf.dec >= 0 {
-			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.leaf.decimal(big.NewInt(list[i])) })
+			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return float64(uint64(list[i])) })
 		}
 		if c.leaf.scale == 1 {
 			return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return list[i] })
@@ -258,19 +299,22 @@ func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
 		if s > e || int(e) > len(data) {
 			return errShortPage
 		}
-		if c.leaf.as == Decimal {
-			c.addDecimal(signed(data[s:e]))
-			continue
+		switch b := data[s:e]; {
+		case c.leaf.as == Decimal:
+			c.write(func() { c.text = appendDecimal(c.text, signed(b), c.leaf.dec) })
+		case c.leaf.uuid:
+			c.write(func() { c.text = appendUUID(c.text, b) })
+		case c.leaf.dec >= 0:
+			c.floats = append(c.floats, c.leaf.decimal(signed(b)))
+		case c.leaf.half:
+			c.floats = append(c.floats, half(binary.LittleEndian.Uint16(b)))
+		default:
+			c.start, c.end = append(c.start, s), append(c.end, e)
 		}
-		if c.leaf.dec >= 0 {
-			c.floats = append(c.floats, c.leaf.decimal(signed(data[s:e])))
-			continue
-		}
-		c.start, c.end = append(c.start, s), append(c.end, e)
 	}
-	if c.leaf.as == Decimal {
+	if c.leaf.as == Decimal || c.leaf.uuid {
 		col.buf, col.start, col.end, col.stride, col.at = c.text, c.start, c.end, 1, 0
-	} else if c.leaf.dec < 0 {
+	} else if c.leaf.as != Float {
 		col.buf, col.start, col.end, col.stride, col.at = data, c.start, c.end, 1, 0
 		if c.dict != nil {
 			col.Dict, col.Codes, col.Size = c.number, c.codes, size
@@ -280,7 +324,7 @@ func (c *cursor) takeBytes(col *Column, lo, hi, k int, absent []bool) error {
 }
 
 func (c *cursor) empty() {
-	if c.leaf.dec >= 0 && c.leaf.as != Decimal {
+	if c.leaf.as == Float {
 		c.floats = append(c.floats, 0)
 		return
 	}

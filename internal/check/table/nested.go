@@ -2,6 +2,7 @@ package table
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -110,6 +111,22 @@ func (c *nestedCursor) close() {
 			s.pages.Close()
 		}
 	}
+}
+
+// ended says that nothing is behind the rows that were read; an error else.
+func (c *nestedCursor) ended() error {
+	if c == nil {
+		return nil
+	}
+	for _, s := range c.streams {
+		if s.peek(nil) != nil {
+			return fmt.Errorf("column %s has more rows than its row group", c.col.Name())
+		}
+		if s.err != nil {
+			return s.err
+		}
+	}
+	return nil
 }
 
 // nest reads n rows of all nested columns, or fewer where they are long.
@@ -294,14 +311,14 @@ func (c *nestedCursor) leaf(l *leafColumn, v *parquet.Value) {
 		n = nanoseconds(v.Int96())
 	}
 	switch {
+	case l.kind == parquet.Int64 && !l.signed:
+		c.text = strconv.AppendUint(c.text, v.Uint64(), 10)
 	case l.dec >= 0 && (l.kind == parquet.Int32 || l.kind == parquet.Int64):
 		c.text = appendDecimal(c.text, big.NewInt(n), l.dec)
 	case l.dec >= 0:
 		c.text = appendDecimal(c.text, signed(v.ByteArray()), l.dec)
 	case l.as == Bool:
 		c.text = strconv.AppendBool(c.text, v.Boolean())
-	case l.as == Int && l.kind == parquet.Int64 && !l.signed:
-		c.text = strconv.AppendUint(c.text, v.Uint64(), 10)
 	case l.as == Int:
 		c.text = strconv.AppendInt(c.text, n, 10)
 	case l.as == Date:
@@ -314,6 +331,12 @@ func (c *nestedCursor) leaf(l *leafColumn, v *parquet.Value) {
 		c.float(float64(v.Float()))
 	case l.kind == parquet.Double:
 		c.float(v.Double())
+	case l.null:
+		c.text = append(c.text, "null"...)
+	case l.half:
+		c.float(half(binary.LittleEndian.Uint16(v.ByteArray())))
+	case l.uuid:
+		c.text = append(appendUUID(append(c.text, '"'), v.ByteArray()), '"')
 	case l.as == String:
 		c.badText = c.badText || !utf8.Valid(v.ByteArray())
 		c.text = appendString(c.text, string(v.ByteArray()))

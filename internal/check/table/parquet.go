@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -30,6 +31,9 @@ type leafColumn struct {
 	scale  int64 // what a date or time is multiplied with
 	dec    int   // digits after the point of a decimal number, or -1
 	signed bool
+	uuid   bool // sixteen bytes
+	half   bool // a floating point number of two bytes
+	null   bool // it has no values, whatever its pages are made of
 }
 
 // Bounds on what the footer of a file may make us read.
@@ -40,6 +44,9 @@ const (
 	parquetBatch = 16 << 10 // rows of a batch
 	parquetSplit = 1 << 18  // rows of a task
 )
+
+// ErrUnsupported says of a file that it may be whole, and can't be read here.
+var ErrUnsupported = errors.New("it can't be read")
 
 // guard turns a panic of the Parquet library, which bytes that were changed can bring about, into a finding.
 func guard(err *error) {
@@ -63,6 +70,9 @@ func broken(err error) error {
 type markedReader struct{ r io.ReaderAt }
 
 func (m markedReader) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errors.New("an offset is negative")
+	}
 	n, err := m.r.ReadAt(p, off)
 	if err != nil && err != io.EOF {
 		err = &readError{err}
@@ -86,12 +96,81 @@ func openParquet(src Source, o Options) (_ Reader, err error) {
 	for _, c := range f.Root().Columns() {
 		r.column(c, "", o.Wanted)
 	}
+	r.halves()
 	for i, l := range r.leaf {
 		if o.Decimals && l != nil && l.dec >= 0 {
 			l.as, r.kinds[i] = Decimal, Decimal
 		}
 	}
-	return r, nil
+	return r, r.plausible()
+}
+
+// halves finds the columns of numbers of two bytes, which the library takes for bytes.
+func (r *parquetReader) halves() {
+	half := map[int]bool{}
+	n := 0
+	for i := range r.f.Metadata().Schema {
+		e := &r.f.Metadata().Schema[i]
+		if !e.Type.Valid { // a group
+			continue
+		}
+		if lt, ok := e.LogicalType.Value.(*format.Float16Type); ok && lt != nil && e.TypeLength.V == 2 {
+			half[n] = true
+		}
+		n++
+	}
+	for i := range r.leaf {
+		for _, l := range r.leavesOf(i) {
+			if half[l.index] {
+				l.half, l.as = true, Float
+				if r.nested[i] == nil {
+					r.kinds[i] = Float
+				}
+			}
+		}
+	}
+}
+
+// plausible says whether the numbers of rows in the footer agree, and the library reads the columns that are wanted right.
+func (r *parquetReader) plausible() error {
+	meta := r.f.Metadata()
+	rows := int64(0)
+	for g := range meta.RowGroups {
+		group := &meta.RowGroups[g]
+		if rows += group.NumRows; group.NumRows < 0 || rows < 0 {
+			return failure(CodeFormat, 0, "the Parquet file is broken: a row group has %d rows", group.NumRows)
+		}
+		for i := range r.leaf {
+			for _, l := range r.leavesOf(i) {
+				if l.index >= len(group.Columns) {
+					return failure(CodeFormat, 0, "the Parquet file is broken: a row group has %d columns", len(group.Columns))
+				}
+				chunk := &group.Columns[l.index].MetaData
+				switch chunk.Codec {
+				case format.Lz4Raw, format.Lz4, format.LZO: // of the first the library may give stale bytes; of the others none
+					return fmt.Errorf("%w: column %s is compressed with %s; write it with zstd or snappy", ErrUnsupported, r.labels[i], chunk.Codec)
+				}
+				if r.nested[i] == nil && chunk.NumValues != group.NumRows {
+					return failure(CodeFormat, 0, "the Parquet file is broken: column %s has %d values in a row group of %d rows", r.labels[i], chunk.NumValues, group.NumRows)
+				}
+			}
+		}
+	}
+	if rows != meta.NumRows {
+		return failure(CodeFormat, 0, "the Parquet file is broken: it says that it has %d rows, and its row groups have %d", meta.NumRows, rows)
+	}
+	return nil
+}
+
+// leavesOf are the leaves of a column that are read.
+func (r *parquetReader) leavesOf(i int) []*leafColumn {
+	switch {
+	case r.nested[i] != nil:
+		return r.nested[i].leaves
+	case r.leaf[i] != nil:
+		return r.leaf[i : i+1]
+	}
+	return nil
 }
 
 // checkFooter looks at the magic bytes and the length of the footer before anybody makes room for it.
@@ -166,6 +245,10 @@ func (l *leafColumn) setType(t parquet.Type) {
 	default:
 		l.as = JSON // bytes of which nothing is said are no text
 	}
+	width := 0
+	if l.kind == parquet.FixedLenByteArray {
+		width = t.Length()
+	}
 	lt := t.LogicalType()
 	if lt == nil {
 		if ct := t.ConvertedType(); ct != nil && *ct == deprecated.UTF8 {
@@ -187,7 +270,15 @@ func (l *leafColumn) setType(t parquet.Type) {
 			l.as, l.dec = Float, int(v.Scale)
 		}
 	case *format.IntType:
-		l.signed = v.IsSigned
+		if l.signed = v.IsSigned; !l.signed && l.kind == parquet.Int64 { // as a decimal number, which it is not too large for
+			l.as, l.dec = Float, 0
+		}
+	case *format.UUIDType:
+		if l.uuid = width == 16; l.uuid {
+			l.as = String
+		}
+	case *format.NullType:
+		l.null, l.as = true, String
 	}
 }
 
@@ -312,6 +403,14 @@ func (r *parquetReader) group(ctx context.Context, g parquet.RowGroup, from, to,
 			return err
 		}
 		first, left = first+int64(n), left-int64(n)
+	}
+	if to < g.NumRows() {
+		return nil
+	}
+	for i := range curs {
+		if err := errors.Join(curs[i].ended(), nested[i].ended()); err != nil {
+			return atRow(broken(err), first)
+		}
 	}
 	return nil
 }
