@@ -54,22 +54,26 @@ type CheckResult struct {
 // ErrNoContract says that there is nothing to check against.
 var ErrNoContract = fmt.Errorf("%w: there is no contract", ErrUsage)
 
-// Check holds versions of datasets against their contracts. What is wrong with the data is in the result; a wrong contract wraps ErrUsage.
+// Check holds versions of datasets against their contracts. What is wrong with the data is in the result; a wrong contract wraps ErrUsage. There is a result only
+// of a run that came to its end, with ErrCorrupt where bytes are not what they should be.
 func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
 	ts, err := r.checkTargets(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	res := &CheckResult{}
-	return res, r.checkEach(ctx, ts, o, res)
+	res, err := r.checkEach(ctx, ts, o)
+	if err != nil {
+		return nil, err
+	}
+	return res, outcome(nil, res.Problems)
 }
 
-func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions, res *CheckResult) error {
-	res.NotAdded = map[string]int{}
+func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions) (*CheckResult, error) {
+	res := &CheckResult{NotAdded: map[string]int{}}
 	for _, t := range ts {
 		n, err := r.notAdded(ctx, t, o.Remote)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if n > 0 {
 			res.NotAdded[t.subject] = n
@@ -80,15 +84,13 @@ func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions, 
 			Reference: func(ctx context.Context, name string) (check.Source, error) {
 				return r.checkReference(ctx, t, name, o, res)
 			}}
-		if err := o.run(ctx, in, r.report, res, t.Manifest); err != nil {
-			return err
-		}
+		err = o.run(ctx, in, r.report, res, t.Manifest)
 		src.close()
+		if err != nil {
+			return nil, err
+		}
 	}
-	if slices.ContainsFunc(res.Problems, func(p Problem) bool { return isCorrupt(p.Err) }) {
-		return fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
-	}
-	return nil
+	return res, nil
 }
 
 // notAdded counts what a check of the manifest in the work tree does not see: the changes of the workspace, as Status finds them. Where that is not possible

@@ -16,24 +16,29 @@ import (
 	"tarn/store/digest"
 )
 
-// CheckFiles holds a file or a directory, as it stands on the disk, against a contract. No repository is needed.
+// CheckFiles holds files or directories, as they stand on the disk, against a contract. No repository is needed. There is a result only of a run that came to its end.
 func CheckFiles(ctx context.Context, dir string, paths []string, contractFile string, s CheckSettings, rep Reporter) (*CheckResult, error) {
-	res := &CheckResult{}
 	c, err := readContract(contractFile, absIn(dir, contractFile))
 	if err != nil {
 		return nil, err
 	}
+	var srcs []*diskSource
 	for _, p := range paths {
 		src, err := newDiskSource(absIn(dir, p))
 		if err != nil {
-			return res, err
+			return nil, err
 		}
+		srcs = append(srcs, src)
+	}
+	res := &CheckResult{}
+	for i, p := range paths {
+		src := srcs[i]
 		in := check.Input{Contract: c, Source: src, Subject: p, Single: src.single != "", Temp: diskTemp,
 			Reference: func(_ context.Context, name string) (check.Source, error) {
 				return newDiskSource(filepath.Join(filepath.Dir(absIn(dir, p)), filepath.FromSlash(name)))
 			}}
 		if err := s.run(ctx, in, rep, res, nil); err != nil {
-			return res, err
+			return nil, err
 		}
 	}
 	return res, nil

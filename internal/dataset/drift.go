@@ -55,6 +55,7 @@ type TableDrift struct {
 }
 
 // Drift compares the tables of two versions, column by column. A file that can't be had is a Problem, its table is left out, and the error wraps ErrIncomplete.
+// With any other error but ErrCorrupt there is no result.
 func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) {
 	revs, args, err := r.splitArgs(ctx, o.Args, o.Dash)
 	if err != nil {
@@ -84,9 +85,14 @@ func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) 
 		return nil, fmt.Errorf("%w: there is no dataset to compare", ErrUsage)
 	}
 	if err := r.driftPairs(ctx, ref, cur, o, res); err != nil {
-		return res, err
+		return nil, err
 	}
-	return res, r.driftAlso(ctx, revs, ref, cur, o, res)
+	if len(res.Problems) == 0 {
+		if err := r.driftAlso(ctx, revs, ref, cur, o, res); err != nil {
+			return nil, err
+		}
+	}
+	return res, outcome(nil, res.Problems)
 }
 
 // driftSides are the commits to compare; to is "" for the work tree.
@@ -157,11 +163,16 @@ func DriftFiles(ctx context.Context, dir string, o DriftOptions, r *Repo, rep Re
 		return nil, err
 	}
 	d := &drifting{o: o, res: res, rep: rep}
-	err := d.pair(ctx, sides[0], sides[1], o.Args[0]+" → "+o.Args[1])
-	if err = outcome(err, res.Problems); err == nil && o.Check {
-		err = driftCheckFiles(ctx, dir, o, rep, res)
+	if err := d.pair(ctx, sides[0], sides[1], o.Args[0]+" → "+o.Args[1]); err != nil {
+		return nil, err
 	}
-	return res, err
+	if o.Check && len(res.Problems) == 0 {
+		var err error
+		if res.Checks, err = CheckFiles(ctx, dir, o.Args[1:], o.Contract, o.CheckSettings, rep); err != nil {
+			return nil, err
+		}
+	}
+	return res, outcome(nil, res.Problems)
 }
 
 func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftOptions, res *DriftResult) error {
@@ -171,7 +182,7 @@ func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftO
 			return err
 		}
 	}
-	return outcome(nil, res.Problems)
+	return nil
 }
 
 // pairSides puts the datasets of both versions together, by name; one of a pair may be nil.

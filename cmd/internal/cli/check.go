@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,17 +93,13 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	a.tell(res.Problems)
-	v := checkView(res)
-	if serr := a.show("check", v); err == nil {
-		err = serr
-	}
-	if rerr := a.report(o.reports, res.Results, func() ([]byte, error) { return checkPage(res, o.NoValues) }); err == nil {
-		err = rerr
-	}
-	if err != nil {
+	verdict := o.verdict(res.Results)
+	shown := a.show("check", checkView(res))
+	reported := a.report(o.reports, res.Results, err, verdict, func() ([]byte, error) { return checkPage(res, o.NoValues) })
+	if err = errors.Join(err, shown, reported); err != nil {
 		return err
 	}
-	return o.verdict(res.Results)
+	return verdict
 }
 
 // checked runs against files on the disk where a contract is named and no revision is, else against versions of datasets.
@@ -126,13 +123,23 @@ func (a *app) checked(ctx context.Context, o *checkOptions) (*dataset.CheckResul
 // verdict turns results into the exit code.
 func (o *checkOptions) verdict(rs []*report.Result) error {
 	n := report.Total(rs)
-	switch {
+	switch err := allRan(rs); {
+	case err != nil:
+		return err
 	case failed(n, o.failOn):
 		return dataset.ErrDiffers
 	case n.Broken > 0:
 		return fmt.Errorf("could not check: %s", many(int64(n.Broken), "check"))
-	case n.Passed+n.Errors+n.Warnings+n.Infos == 0:
-		return fmt.Errorf("%w: every check was skipped, so nothing was checked", dataset.ErrUsage)
+	}
+	return nil
+}
+
+// allRan is an error for a result that says nothing, as each of its checks was skipped: a name that is wrong in the contract must not pass.
+func allRan(rs []*report.Result) error {
+	for _, r := range rs {
+		if r.Count().Ran() == 0 {
+			return fmt.Errorf("%w: every check of %s was skipped, so nothing was checked", dataset.ErrUsage, r.Subject)
+		}
 	}
 	return nil
 }

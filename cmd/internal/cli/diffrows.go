@@ -81,10 +81,8 @@ func (a *app) diffRows(ctx context.Context, d dataset.DiffOptions, o *rowsOption
 	if serr := out.end(v); err == nil {
 		err = serr
 	}
-	if len(o.reports) > 0 {
-		if rerr := a.reportChange(o.reports, md.end(v), "rows", v.sentence(), v.outputs()); err == nil {
-			err = rerr
-		}
+	if ended(ctx, err) || errors.Is(err, dataset.ErrNotCompared) {
+		err = errors.Join(err, a.reportChange(o.reports, md.end(v), "rows", v.sentence(), v.outputs()))
 	}
 	if err == nil && o.code && res.Differs() {
 		err = dataset.ErrDiffers

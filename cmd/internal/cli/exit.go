@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tarn/internal/config"
@@ -58,6 +60,11 @@ func exitCode(err error) int {
 		return exitDiffers
 	}
 	return exitFailed
+}
+
+// ended says that a run came to its end, though parts may be missing or corrupt: a report of less would look as if all was well.
+func ended(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && slices.Contains([]int{exitOK, exitIncomplete, exitRefused, exitCorrupt}, exitCode(err))
 }
 
 // reportError tells why a run failed: one sentence and, where there is one, a command to type next.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -87,8 +88,15 @@ func (a *app) fileAt(name string) string {
 	return filepath.Join(a.dir, name)
 }
 
-// report writes reports about results. page is the one in HTML.
-func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte, error)) error {
+// report writes reports about results of a run that ended with err, and with verdict about what it found. page is the report in HTML.
+func (a *app) report(reports []string, rs []*report.Result, err, verdict error, page func() ([]byte, error)) error {
+	var status report.Status
+	switch {
+	case err != nil:
+		status = report.Errored
+	case errors.Is(verdict, dataset.ErrUsage):
+		status = report.Skipped
+	}
 	return a.writeReports(reports, func(form string) ([]byte, error) {
 		if form == htmlForm {
 			return page()
@@ -96,7 +104,7 @@ func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte,
 		var b bytes.Buffer
 		err := report.Write(&b, form, rs)
 		return b.Bytes(), err
-	}, func() string { return report.Outputs(rs) })
+	}, func() string { return report.Outputs(rs, status) })
 }
 
 // listedChanges is how many files that changed a page lists.

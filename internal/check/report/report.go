@@ -64,6 +64,9 @@ type Counts struct {
 	Passed, Errors, Warnings, Infos, Skipped, Broken int
 }
 
+// Ran is how many checks were not skipped.
+func (c Counts) Ran() int { return c.Passed + c.Errors + c.Warnings + c.Infos + c.Broken }
+
 // Count counts the checks.
 func (r *Result) Count() (c Counts) {
 	for i := range r.Checks {

@@ -159,7 +159,10 @@ func TestGitHub(t *testing.T) {
 	if !strings.Contains(lines[annotations-1], "%0A+18 more") {
 		t.Errorf("%q", lines[annotations-1])
 	}
-	if got := Outputs(sample()); !strings.HasPrefix(got, "status=failed\npassed=1\n") {
+	if got := Outputs(sample(), ""); !strings.HasPrefix(got, "status=failed\npassed=1\n") {
+		t.Error(got)
+	}
+	if got := Outputs(sample(), Skipped); !strings.HasPrefix(got, "status=skipped\n") {
 		t.Error(got)
 	}
 }
