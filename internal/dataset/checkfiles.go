@@ -167,25 +167,35 @@ func tempIn(d *durable.Disk, dir string) (spill.Temp, error) {
 // reportMax is how much of a file is kept when something is added to it.
 const reportMax = 4 << 20
 
-// WriteReport writes a report; with add behind what the file has already, as the files that a CI runner names expect.
-func WriteReport(file string, b []byte, add bool) error {
+// WriteReport writes a report into a file that was named in dir; with add behind what the file has already, as the files that a CI runner names expect.
+func WriteReport(dir, file string, b []byte, add bool) error {
+	err := writeReport(absIn(dir, file), b, add)
+	// Their names are those of a temporary file, or of a directory.
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
+	} else if at, ok := errors.AsType[*os.LinkError](err); ok {
+		err = at.Err
+	}
+	if err != nil {
+		return fmt.Errorf("write report %s: %w", file, err)
+	}
+	return nil
+}
+
+func writeReport(file string, b []byte, add bool) error {
 	if add {
 		old, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("write report: %w", err)
+			return err
 		}
 		if len(old) > reportMax {
-			return fmt.Errorf("write report: %s has more than %d bytes already", file, reportMax)
+			return fmt.Errorf("it has more than %d bytes already", reportMax)
 		}
 		b = append(old, b...)
 	}
 	var disk *durable.Disk // the real one
-	err := disk.MkdirAll(filepath.Dir(file), 0o777)
-	if err == nil {
-		err = disk.WriteFile(file, b, 0o666)
+	if err := disk.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
+	return disk.WriteFile(file, b, 0o666)
 }

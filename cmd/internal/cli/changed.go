@@ -95,7 +95,7 @@ and dotenv. docs/rows.md has more.`,
 		if err != nil {
 			return err
 		}
-		if err := checkReports(reports, changedReports); err != nil {
+		if err := a.checkReports(reports, changedReports); err != nil {
 			return err
 		}
 		return a.changed(ctx, o, reports, code)

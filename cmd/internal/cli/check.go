@@ -61,7 +61,7 @@ lists the checks.`,
 	return cmd
 }
 
-func (o *checkOptions) prepare() error {
+func (o *checkOptions) prepare(a *app) error {
 	if err := wantFailOn(o.failOn); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (o *checkOptions) prepare() error {
 	if o.Shown == 0 {
 		o.Shown = -1
 	}
-	if err := checkReports(o.reports, resultForms); err != nil {
+	if err := a.checkReports(o.reports, resultForms); err != nil {
 		return err
 	}
 	o.Contract, o.Now = firstOf(o.contract, o.schema), time.Now()
@@ -79,7 +79,7 @@ func (o *checkOptions) prepare() error {
 }
 
 func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
-	if err := o.prepare(); err != nil {
+	if err := o.prepare(a); err != nil {
 		return err
 	}
 	switch {

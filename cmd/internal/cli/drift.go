@@ -67,7 +67,7 @@ func (o *driftOptions) prepare(a *app) error {
 	if err := wantFailOn(o.failOn); err != nil {
 		return err
 	}
-	if err := o.prepareReports(); err != nil {
+	if err := o.prepareReports(a); err != nil {
 		return err
 	}
 	if o.compat != "" && !drift.IsCompat(o.compat) {
