@@ -84,7 +84,7 @@ func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions) 
 			Reference: func(ctx context.Context, name string) (check.Source, error) {
 				return r.checkReference(ctx, t, name, o, res)
 			}}
-		err = o.run(ctx, in, r.report, res, t.Manifest)
+		err = o.run(ctx, in, t.at, r.report, res, t.Manifest)
 		src.close()
 		if err != nil {
 			return nil, err
@@ -111,7 +111,8 @@ func (r *Repo) notAdded(ctx context.Context, t checkTarget, remote string) (int,
 	return l.out.NotAdded(), nil
 }
 
-func (s CheckSettings) run(ctx context.Context, in check.Input, rep Reporter, res *CheckResult, m *index.Manifest) error {
+// run adds the result of one run. at is where the contract stands in the repository.
+func (s CheckSettings) run(ctx context.Context, in check.Input, at string, rep Reporter, res *CheckResult, m *index.Manifest) error {
 	in.Now, in.Shown, in.NoValues = s.Now, s.Shown, s.NoValues
 	in.Progress = rep.Add
 	total := int64(-1)
@@ -127,6 +128,7 @@ func (s CheckSettings) run(ctx context.Context, in check.Input, rep Reporter, re
 	if err != nil {
 		return fmt.Errorf("check %s: %w", in.Subject, err)
 	}
+	got.Path = at
 	res.Results = append(res.Results, got)
 	return nil
 }
@@ -137,6 +139,7 @@ type checkTarget struct {
 	rev      string // "" for the work tree
 	subject  string
 	contract *contract.Contract
+	at       string // where the contract stands, from the root of the repository
 }
 
 func (r *Repo) checkTargets(ctx context.Context, o CheckOptions) ([]checkTarget, error) {
@@ -174,14 +177,14 @@ func (r *Repo) checkTarget(ctx context.Context, arg string, o CheckOptions) ([]c
 	}
 	var ts []checkTarget
 	for _, w := range ws {
-		c, err := r.findContract(ctx, rev, w, o.Contract)
+		c, at, err := r.findContract(ctx, rev, w, o.Contract)
 		if errors.Is(err, ErrNoContract) && (arg == "" || len(ws) > 1) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		ts = append(ts, checkTarget{w, rev, subject(rev, w.Target), c})
+		ts = append(ts, checkTarget{w, rev, subject(rev, w.Target), c, at})
 	}
 	return ts, nil
 }
@@ -220,19 +223,22 @@ func splitRev(arg string) (rev, p string) {
 }
 
 // findContract reads the contract of a version: the file that was named, else that beside the manifest, of the commit if it has one, else of the work tree.
-func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named string) (*contract.Contract, error) {
+// at is where it stands, from the root of the repository.
+func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named string) (c *contract.Contract, at string, err error) {
 	if named != "" {
-		return readContract(named, r.absHere(named))
+		c, err = readContract(named, r.absHere(named))
+		return c, r.place(named), err
 	}
 	for _, suffix := range []string{ContractSuffix, SchemaSuffix} {
 		name := w.Dataset + suffix
 		if rev != "" {
 			b, err := r.git.Contents(ctx, w.commit+":"+name, contract.MaxSize)
 			if err == nil {
-				return loadContract(rev+":"+name, b)
+				c, err = loadContract(rev+":"+name, b)
+				return c, name, err
 			}
 			if !isNotFound(err) {
-				return nil, err
+				return nil, "", err
 			}
 		}
 		if r.root == "" { // a bare repository has commits only
@@ -240,10 +246,10 @@ func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named str
 		}
 		c, err := readContract(name, r.abs(name))
 		if !errors.Is(err, ErrNoContract) {
-			return c, err
+			return c, name, err
 		}
 	}
-	return nil, &Hinted{fmt.Errorf("%w beside %s", ErrNoContract, w.Dataset+ManifestSuffix), "tarn check --init " + w.Dataset}
+	return nil, "", &Hinted{fmt.Errorf("%w beside %s", ErrNoContract, w.Dataset+ManifestSuffix), "tarn check --init " + w.Dataset}
 }
 
 func readContract(name, p string) (*contract.Contract, error) {

@@ -331,7 +331,7 @@ func TestCheckInterrupted(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if res, err := CheckFiles(ctx, repo, []string{"data"}, "data.contract.yaml", CheckSettings{}, Silent{}); res != nil || !errors.Is(err, context.Canceled) {
+	if res, err := CheckFiles(ctx, repo, []string{"data"}, "data.contract.yaml", CheckSettings{}, nil, Silent{}); res != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, %+v", err, res)
 	}
 }

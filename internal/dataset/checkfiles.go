@@ -16,8 +16,9 @@ import (
 	"tarn/store/digest"
 )
 
-// CheckFiles holds files or directories, as they stand on the disk, against a contract. No repository is needed. There is a result only of a run that came to its end.
-func CheckFiles(ctx context.Context, dir string, paths []string, contractFile string, s CheckSettings, rep Reporter) (*CheckResult, error) {
+// CheckFiles holds files or directories, as they stand on the disk, against a contract. No repository is needed; r is the one
+// around, or nil. There is a result only of a run that came to its end.
+func CheckFiles(ctx context.Context, dir string, paths []string, contractFile string, s CheckSettings, r *Repo, rep Reporter) (*CheckResult, error) {
 	c, err := readContract(contractFile, absIn(dir, contractFile))
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func CheckFiles(ctx context.Context, dir string, paths []string, contractFile st
 			Reference: func(_ context.Context, name string) (check.Source, error) {
 				return newDiskSource(filepath.Join(filepath.Dir(absIn(dir, p)), filepath.FromSlash(name)))
 			}}
-		if err := s.run(ctx, in, rep, res, nil); err != nil {
+		if err := s.run(ctx, in, r.place(contractFile), rep, res, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -103,7 +103,7 @@ func (r *Repo) ExportContract(ctx context.Context, arg, form string) (text []byt
 	if len(ws) != 1 {
 		return nil, nil, fmt.Errorf("%w: %s is not one dataset", ErrUsage, arg)
 	}
-	c, err := r.findContract(ctx, rev, ws[0], "")
+	c, _, err := r.findContract(ctx, rev, ws[0], "")
 	if err != nil {
 		return nil, nil, err
 	}

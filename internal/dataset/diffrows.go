@@ -206,7 +206,7 @@ func (d *rowDiffer) object(ctx context.Context, t *TableDiff) (is bool, o *contr
 	name := tableName(t.Dataset, t.Path)
 	objects, known := d.objects[t.Dataset]
 	if !known {
-		c, err := d.r.findContract(ctx, d.res.To, wanted{Target: Target{Dataset: t.Dataset}, commit: d.res.To}, "")
+		c, _, err := d.r.findContract(ctx, d.res.To, wanted{Target: Target{Dataset: t.Dataset}, commit: d.res.To}, "")
 		switch {
 		case err == nil:
 			objects = c.Objects

@@ -168,7 +168,7 @@ func DriftFiles(ctx context.Context, dir string, o DriftOptions, r *Repo, rep Re
 	}
 	if o.Check && len(res.Problems) == 0 {
 		var err error
-		if res.Checks, err = CheckFiles(ctx, dir, o.Args[1:], o.Contract, o.CheckSettings, rep); err != nil {
+		if res.Checks, err = CheckFiles(ctx, dir, o.Args[1:], o.Contract, o.CheckSettings, r, rep); err != nil {
 			return nil, err
 		}
 	}
@@ -216,18 +216,19 @@ type drifting struct {
 // pair compares a dataset of both sides, of which one may be nil. Both are read as the contract of the new side says.
 func (d *drifting) pair(ctx context.Context, ref, cur *profileSide, subject string) error {
 	var c *contract.Contract
-	at := "" // where a report shows what was found: where the limits are, else what was compared
+	shown, at := "", "" // the file in which a report shows what was found: that of the limits, else what was compared
 	for _, s := range []*profileSide{ref, cur} {
 		if s != nil && s.version != nil {
-			at = s.version.w.Dataset + ManifestSuffix
+			shown = s.version.w.Dataset + ManifestSuffix
+			at = shown
 		} else if s != nil {
-			at = s.subject
+			shown, at = s.subject, s.repo.place(s.subject)
 		}
 	}
 	if cur != nil && cur.contract != nil {
-		c, at = cur.contract, cur.contract.File
+		c, shown, at = cur.contract, cur.contract.File, cur.at
 	}
-	rep := &report.Result{Subject: subject, Contract: at}
+	rep := &report.Result{Subject: subject, Contract: shown, Path: at}
 	d.res.Reports = append(d.res.Reports, rep)
 	byName := map[string][2]*tableFiles{}
 	var names []string

@@ -44,7 +44,7 @@ func (r *Repo) driftAlso(ctx context.Context, revs []revRange, ref, cur []*profi
 		if res.To != "" {
 			called = to
 		}
-		ts = append(ts, checkTarget{s.version.w, res.To, subject(called, s.version.w.Target), s.contract})
+		ts = append(ts, checkTarget{s.version.w, res.To, subject(called, s.version.w.Target), s.contract, s.at})
 	}
 	var err error
 	if res.Checks, err = r.checkEach(ctx, ts, CheckOptions{Contract: o.Contract, Remote: o.Remote, CheckSettings: o.CheckSettings}); err != nil {

@@ -287,6 +287,16 @@ func (r *Repo) absHere(p string) string {
 	return absIn(filepath.Join(r.root, filepath.FromSlash(r.prefix)), p)
 }
 
+// place is where a file that the user named stands, from the root of the repository and with "/". Where it is in none, as it was named; r may be nil.
+func (r *Repo) place(named string) string {
+	if r != nil && r.root != "" {
+		if p, err := r.rel(named); err == nil {
+			return p
+		}
+	}
+	return filepath.ToSlash(named)
+}
+
 // rel is the slash path below the root of what the user wrote, without following symlinks in its last element. In a bare repository paths start at its root.
 func (r *Repo) rel(arg string) (string, error) {
 	if r.root == "" {

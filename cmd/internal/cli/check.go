@@ -111,7 +111,11 @@ func (a *app) checked(ctx context.Context, o *checkOptions) (*dataset.CheckResul
 		}
 	}
 	if onDisk {
-		return dataset.CheckFiles(ctx, a.dir, o.Targets, o.Contract, o.CheckSettings, a.reporter())
+		var around *dataset.Repo
+		if len(o.reports) > 0 {
+			around, _ = a.open(ctx) // reports name the contract as the repository does; where there is none, or none that can be opened, as the user did
+		}
+		return dataset.CheckFiles(ctx, a.dir, o.Targets, o.Contract, o.CheckSettings, around, a.reporter())
 	}
 	r, err := a.open(ctx)
 	if err != nil {

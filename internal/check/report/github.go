@@ -36,7 +36,7 @@ func writeGitHub(w io.Writer, rs []*Result) error {
 			text += fmt.Sprintf("\n+%d more", more)
 		}
 		command := map[string]string{"error": "error", "warning": "warning", "info": "notice"}[level]
-		_, err := fmt.Fprintf(w, "::%s file=%s,line=%d,title=%s::%s\n", command, githubProp.Replace(contractPath(f.r.Contract)), max(f.c.Line, 1), githubProp.Replace(Clean(f.r.Subject+" "+f.c.Key)), githubText.Replace(text))
+		_, err := fmt.Fprintf(w, "::%s file=%s,line=%d,title=%s::%s\n", command, githubProp.Replace(Clean(f.r.Path)), max(f.c.Line, 1), githubProp.Replace(Clean(f.r.Subject+" "+f.c.Key)), githubText.Replace(text))
 		if err != nil {
 			return err
 		}

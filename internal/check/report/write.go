@@ -167,7 +167,7 @@ func writeJUnit(w io.Writer, rs []*Result) error {
 		s := junitSuite{Name: Clean(r.Subject), Tests: len(r.Checks), Failures: n.Errors + n.Warnings + n.Infos, Errors: n.Broken, Skipped: n.Skipped}
 		for i := range r.Checks {
 			c := &r.Checks[i]
-			k := junitCase{Name: Clean(c.Key), Class: Clean(r.Subject + "." + strings.Join(append([]string{c.Object}, c.Columns...), ".")), File: r.Contract, Line: c.Line}
+			k := junitCase{Name: Clean(c.Key), Class: Clean(r.Subject + "." + strings.Join(append([]string{c.Object}, c.Columns...), ".")), File: Clean(r.Path), Line: c.Line}
 			t := &junitText{Message: c.Message(), Type: c.Code}
 			switch c.Status {
 			case Failed:
@@ -225,7 +225,7 @@ func writeGitLab(w io.Writer, rs []*Result) error {
 	issues := []gitlabIssue{}
 	for _, f := range bad(rs) {
 		g := gitlabIssue{Description: f.c.Message(), CheckName: f.c.Key, Fingerprint: fingerprint(f.r.Subject, f.c.Key), Severity: map[string]string{"error": "critical", "warning": "minor", "info": "info"}[f.level()]}
-		g.Location.Path, g.Location.Lines.Begin = contractPath(f.r.Contract), max(f.c.Line, 1)
+		g.Location.Path, g.Location.Lines.Begin = f.r.Path, max(f.c.Line, 1)
 		issues = append(issues, g)
 	}
 	enc := json.NewEncoder(w)
@@ -239,12 +239,4 @@ func fingerprint(parts ...string) string {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
-}
-
-// contractPath is the contract's file without the commit that it was read from.
-func contractPath(name string) string {
-	if i := strings.IndexByte(name, ':'); i > 1 {
-		return name[i+1:]
-	}
-	return strings.ReplaceAll(name, `\`, "/")
 }

@@ -17,12 +17,12 @@ func sample() []*Result {
 		return Check{Key: key, Kind: "type", Code: "type-error", Object: "t", Columns: []string{"a"}, Severity: severity, Text: "a is of type integer", Line: 7, Status: s, Count: int64(len(vs)) + 3, Total: 10, Violations: vs, Note: map[Status]string{Errored: "read x: disk", Skipped: "nothing"}[s]}
 	}
 	odd := Violation{Code: "type-error", File: "a\x1b[31m,b:c.csv", Row: 3, Column: "a|b", Value: "<x>\n%\x00]]>", Note: "no, it: is\r\nnot"}
-	r := &Result{Subject: "data:\x1bx", Contract: "HEAD:data.contract.yaml", Rows: 10, Files: 2}
+	r := &Result{Subject: "data:\x1bx", Contract: "v:data.contract.yaml", Path: "data.contract.yaml", Rows: 10, Files: 2}
 	r.Checks = []Check{check("t.ok", "error", Passed), check("t.bad", "error", Failed, odd), check("t.warn", "warning", Failed), check("t.info", "info", Failed), check("t.broken", "error", Errored), check("t.skip", "error", Skipped)}
 	for i := range 25 {
 		r.Checks = append(r.Checks, check(fmt.Sprintf("t.many-%02d", i), "error", Failed))
 	}
-	return []*Result{r, {Subject: "other", Contract: "o.yaml", Checks: []Check{check("t.bad", "error", Failed)}}}
+	return []*Result{r, {Subject: "other", Contract: "o.yaml", Path: "a: b%.yaml", Checks: []Check{check("t.bad", "error", Failed)}}}
 }
 
 func written(t *testing.T, format string) string {
@@ -61,6 +61,11 @@ func TestSARIF(t *testing.T) {
 	}
 	if err := s.Validate(out); err != nil {
 		t.Error(err)
+	}
+	for _, uri := range []string{"data.contract.yaml", "./a:%20b%25.yaml"} {
+		if !strings.Contains(written(t, "sarif"), fmt.Sprintf("%q", uri)) {
+			t.Errorf("no %s", uri)
+		}
 	}
 	out.(map[string]any)["runs"].([]any)[0].(map[string]any)["results"].([]any)[0].(map[string]any)["level"] = "bad"
 	if s.Validate(out) == nil {
@@ -126,7 +131,7 @@ func TestGitLab(t *testing.T) {
 			t.Errorf("severity %s", s)
 		}
 		at := i["location"].(map[string]any)
-		if p := at["path"]; p != "data.contract.yaml" && p != "o.yaml" {
+		if p := at["path"]; p != "data.contract.yaml" && p != "a: b%.yaml" {
 			t.Errorf("path %s", p)
 		}
 		if at["lines"].(map[string]any)["begin"].(float64) < 1 {
