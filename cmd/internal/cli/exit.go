@@ -78,9 +78,9 @@ func (a *app) reportError(err error) {
 		a.talkJSON(errorDoc{"tarn.error/1", code, exitKind[code], text, hint})
 		return
 	}
-	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.ErrTTY, red, "tarn:"), text)
+	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.ErrTTY, red, "tarn:"), clean(text))
 	if hint != "" {
-		fmt.Fprintf(a.Err, "  try: %s\n", hint)
+		fmt.Fprintf(a.Err, "  try: %s\n", clean(hint))
 	}
 }
 

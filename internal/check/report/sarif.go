@@ -76,7 +76,7 @@ func writeSARIF(w io.Writer, rs []*Result) error {
 			break
 		}
 		level := map[string]string{"error": "error", "warning": "warning", "info": "note"}[f.level()]
-		res := sarifResult{RuleID: Clean(f.c.Key), RuleIndex: index[f.c.Key], Level: level, Message: sarifText{f.r.Subject + ": " + f.c.Message() + "\n" + f.c.lines()},
+		res := sarifResult{RuleID: Clean(f.c.Key), RuleIndex: index[f.c.Key], Level: level, Message: sarifText{Clean(f.r.Subject) + ": " + f.c.Message() + "\n" + f.c.lines()},
 			Fingerprints: map[string]string{"check/v1": fingerprint(f.r.Subject, f.c.Key)}}
 		var at sarifLocation
 		at.Physical.Artifact.URI, at.Physical.Region.Line = (&url.URL{Path: f.r.Path}).String(), max(f.c.Line, 1)
