@@ -77,7 +77,7 @@ func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions) 
 		}
 		if n > 0 {
 			res.NotAdded[t.subject] = n
-			r.report.Warn(t.subject, fmt.Sprintf("%s here differ from the version that is checked; tarn add %s, to check them", plural(n, "path"), t.subject))
+			r.report.Warn(t.subject, notAddedText(n, r.typed(t.String())))
 		}
 		src := &versionSource{r: r, w: t.wanted, remote: o.Remote, problems: &res.Problems}
 		in := check.Input{Contract: t.contract, Source: src, Subject: t.subject, Single: t.Form == index.FormFile, Temp: r.checkTemp,
@@ -91,6 +91,13 @@ func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions) 
 		}
 	}
 	return res, nil
+}
+
+func notAddedText(n int, name string) string {
+	if n == 1 {
+		return "1 path here differs from the version that is checked; tarn add " + name + ", to check it"
+	}
+	return fmt.Sprintf("%d paths here differ from the version that is checked; tarn add %s, to check them", n, name)
 }
 
 // notAdded counts what a check of the manifest in the work tree does not see: the changes of the workspace, as Status finds them. Where that is not possible
@@ -249,7 +256,7 @@ func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named str
 			return c, name, err
 		}
 	}
-	return nil, "", &Hinted{fmt.Errorf("%w beside %s", ErrNoContract, w.Dataset+ManifestSuffix), "tarn check --init " + w.Dataset}
+	return nil, "", &Hinted{fmt.Errorf("%w beside %s", ErrNoContract, w.Dataset+ManifestSuffix), "tarn check --init " + r.typed(w.Dataset)}
 }
 
 func readContract(name, p string) (*contract.Contract, error) {

@@ -297,6 +297,14 @@ func (r *Repo) place(named string) string {
 	return filepath.ToSlash(named)
 }
 
+// typed is a path of the repository as the user would type it where he stands.
+func (r *Repo) typed(name string) string {
+	if rel, err := filepath.Rel(filepath.FromSlash(r.prefix), filepath.FromSlash(name)); err == nil {
+		return rel
+	}
+	return name
+}
+
 // rel is the slash path below the root of what the user wrote, without following symlinks in its last element. In a bare repository paths start at its root.
 func (r *Repo) rel(arg string) (string, error) {
 	if r.root == "" {

@@ -39,8 +39,9 @@ directories as they stand on the disk, tracked or not, also outside of Git.
 Reports are github, gitlab, html, junit, markdown and sarif. docs/checks.md
 lists the checks.`,
 		example: "  tarn check\n  tarn check data HEAD~5:data\n  tarn check new.csv --schema data.schema.json\n  tarn check --report junit=check.xml --report github\n  tarn check --init data",
-		codes:   []int{exitDiffers, exitCorrupt},
-		means:   map[int]string{exitDiffers: "a check failed", exitUsage: "wrong arguments or contract, or nothing to check", exitFailed: "could not check: disk, network, permission"},
+		codes:   []int{exitDiffers, exitRefused, exitCorrupt},
+		means: map[int]string{exitDiffers: "a check failed", exitUsage: "wrong arguments or contract, or nothing to check", exitFailed: "could not check: disk, network, permission",
+			exitRefused: "--init: a contract is there; --force replaces it"},
 	}.command(func(ctx context.Context, args []string) error {
 		o.Targets = args
 		return a.runCheck(ctx, &o)
