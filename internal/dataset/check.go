@@ -57,6 +57,9 @@ var ErrNoContract = fmt.Errorf("%w: there is no contract", ErrUsage)
 // Check holds versions of datasets against their contracts. What is wrong with the data is in the result; a wrong contract wraps ErrUsage. There is a result only
 // of a run that came to its end, with ErrCorrupt where bytes are not what they should be.
 func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	ts, err := r.checkTargets(ctx, o)
 	if err != nil {
 		return nil, err
@@ -136,6 +139,13 @@ func (s CheckSettings) run(ctx context.Context, in check.Input, at string, rep R
 		return fmt.Errorf("check %s: %w", in.Subject, err)
 	}
 	got.Path = at
+	for i := range got.Checks { // errors of sources became text
+		c := &got.Checks[i]
+		c.Note = Plain(c.Note)
+		for j := range c.Violations {
+			c.Violations[j].Note = Plain(c.Violations[j].Note)
+		}
+	}
 	res.Results = append(res.Results, got)
 	return nil
 }

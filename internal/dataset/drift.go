@@ -57,6 +57,9 @@ type TableDrift struct {
 // Drift compares the tables of two versions, column by column. A file that can't be had is a Problem, its table is left out, and the error wraps ErrIncomplete.
 // With any other error but ErrCorrupt there is no result.
 func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	revs, args, err := r.splitArgs(ctx, o.Args, o.Dash)
 	if err != nil {
 		return nil, err

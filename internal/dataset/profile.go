@@ -46,6 +46,9 @@ type TableProfile struct {
 
 // Profile profiles the tables of versions. A file that can't be had is a Problem, and the error then wraps ErrIncomplete.
 func (r *Repo) Profile(ctx context.Context, o ProfileOptions) (*ProfileResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	sides, err := r.profileSides(ctx, o)
 	if err != nil {
 		return nil, err

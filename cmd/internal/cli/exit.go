@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"tarn/internal/config"
 	"tarn/internal/dataset"
@@ -100,9 +99,7 @@ type errorDoc struct {
 }
 
 // errorText is the message without the word that the exit code says already.
-func errorText(err error) string {
-	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "usage: "), ": usage: ", ": ")
-}
+func errorText(err error) string { return dataset.Plain(err.Error()) }
 
 // hintOf is what an error says to type next.
 func hintOf(err error) string {
