@@ -65,6 +65,9 @@ func (res *ChangedResult) Changed() bool {
 
 // Changed says which datasets of HEAD have other data than at a revision. It reads manifests and, of tables that differ, rows, or for Drift their values.
 func (r *Repo) Changed(ctx context.Context, o ChangedOptions) (*ChangedResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	switch {
 	case o.NoRows && o.MinRows > 0:
 		return nil, fmt.Errorf("%w: rows are not counted without reading tables", ErrUsage)

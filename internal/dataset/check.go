@@ -54,35 +54,46 @@ type CheckResult struct {
 // ErrNoContract says that there is nothing to check against.
 var ErrNoContract = fmt.Errorf("%w: there is no contract", ErrUsage)
 
-// Check holds versions of datasets against their contracts. What is wrong with the data is in the result; a wrong contract wraps ErrUsage.
+// Check holds versions of datasets against their contracts. What is wrong with the data is in the result; a wrong contract wraps ErrUsage. There is a result only
+// of a run that came to its end, with ErrCorrupt where bytes are not what they should be.
 func (r *Repo) Check(ctx context.Context, o CheckOptions) (*CheckResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	ts, err := r.checkTargets(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	res := &CheckResult{}
-	return res, r.checkEach(ctx, ts, o, res)
+	res, err := r.checkEach(ctx, ts, o)
+	if err != nil {
+		return nil, err
+	}
+	return res, outcome(nil, res.Problems)
 }
 
-func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions, res *CheckResult) error {
-	res.NotAdded = map[string]int{}
+func (r *Repo) checkEach(ctx context.Context, ts []checkTarget, o CheckOptions) (*CheckResult, error) {
+	res := &CheckResult{NotAdded: map[string]int{}}
 	for _, t := range ts {
 		n, err := r.notAdded(ctx, t, o.Remote)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if n > 0 {
 			res.NotAdded[t.subject] = n
-			r.report.Warn(t.subject, fmt.Sprintf("%s here differ from the version that is checked; tarn add %s, to check them", plural(n, "path"), t.subject))
+			r.report.Warn(t.subject, notAddedText(n, r.typed(t.String())))
 		}
 		if err := r.checkOne(ctx, t, o, res); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if slices.ContainsFunc(res.Problems, func(p Problem) bool { return isCorrupt(p.Err) }) {
-		return fmt.Errorf("%w: %s", ErrCorrupt, plural(len(res.Problems), "problem"))
+	return res, nil
+}
+
+func notAddedText(n int, name string) string {
+	if n == 1 {
+		return "1 path here differs from the version that is checked; tarn add " + name + ", to check it"
 	}
-	return nil
+	return fmt.Sprintf("%d paths here differ from the version that is checked; tarn add %s, to check them", n, name)
 }
 
 func (r *Repo) checkOne(ctx context.Context, t checkTarget, o CheckOptions, res *CheckResult) error {
@@ -109,7 +120,7 @@ func (r *Repo) checkOne(ctx context.Context, t checkTarget, o CheckOptions, res 
 		whole.Prefix = ""
 		in.Whole = open(whole)
 	}
-	return o.run(ctx, in, r.report, res, t.Manifest)
+	return o.run(ctx, in, t.at, r.report, res, t.Manifest)
 }
 
 // notAdded counts what a check of the manifest in the work tree does not see: the changes of the workspace, as Status finds them. Where that is not possible
@@ -130,7 +141,8 @@ func (r *Repo) notAdded(ctx context.Context, t checkTarget, remote string) (int,
 	return l.out.NotAdded(), nil
 }
 
-func (s CheckSettings) run(ctx context.Context, in check.Input, rep Reporter, res *CheckResult, m *index.Manifest) error {
+// run adds the result of one run. at is where the contract stands in the repository.
+func (s CheckSettings) run(ctx context.Context, in check.Input, at string, rep Reporter, res *CheckResult, m *index.Manifest) error {
 	in.Now, in.Shown, in.NoValues = s.Now, s.Shown, s.NoValues
 	in.Progress = rep.Add
 	total := int64(-1)
@@ -146,6 +158,14 @@ func (s CheckSettings) run(ctx context.Context, in check.Input, rep Reporter, re
 	if err != nil {
 		return fmt.Errorf("check %s: %w", in.Subject, err)
 	}
+	got.Path = at
+	for i := range got.Checks { // errors of sources became text
+		c := &got.Checks[i]
+		c.Note = Plain(c.Note)
+		for j := range c.Violations {
+			c.Violations[j].Note = Plain(c.Violations[j].Note)
+		}
+	}
 	res.Results = append(res.Results, got)
 	return nil
 }
@@ -156,6 +176,7 @@ type checkTarget struct {
 	rev      string // "" for the work tree
 	subject  string
 	contract *contract.Contract
+	at       string // where the contract stands, from the root of the repository
 }
 
 func (r *Repo) checkTargets(ctx context.Context, o CheckOptions) ([]checkTarget, error) {
@@ -193,14 +214,14 @@ func (r *Repo) checkTarget(ctx context.Context, arg string, o CheckOptions) ([]c
 	}
 	var ts []checkTarget
 	for _, w := range ws {
-		c, err := r.findContract(ctx, rev, w, o.Contract)
+		c, at, err := r.findContract(ctx, rev, w, o.Contract)
 		if errors.Is(err, ErrNoContract) && (arg == "" || len(ws) > 1) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		ts = append(ts, checkTarget{w, rev, subject(rev, w.Target), c})
+		ts = append(ts, checkTarget{w, rev, subject(rev, w.Target), c, at})
 	}
 	return ts, nil
 }
@@ -239,19 +260,22 @@ func splitRev(arg string) (rev, p string) {
 }
 
 // findContract reads the contract of a version: the file that was named, else that beside the manifest, of the commit if it has one, else of the work tree.
-func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named string) (*contract.Contract, error) {
+// at is where it stands, from the root of the repository.
+func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named string) (c *contract.Contract, at string, err error) {
 	if named != "" {
-		return readContract(named, r.absHere(named))
+		c, err = readContract(named, r.absHere(named))
+		return c, r.place(named), err
 	}
 	for _, suffix := range []string{ContractSuffix, SchemaSuffix} {
 		name := w.Dataset + suffix
 		if rev != "" {
 			b, err := r.git.Contents(ctx, w.commit+":"+name, contract.MaxSize)
 			if err == nil {
-				return loadContract(rev+":"+name, b)
+				c, err = loadContract(rev+":"+name, b)
+				return c, name, err
 			}
 			if !isNotFound(err) {
-				return nil, err
+				return nil, "", err
 			}
 		}
 		if r.root == "" { // a bare repository has commits only
@@ -259,10 +283,10 @@ func (r *Repo) findContract(ctx context.Context, rev string, w wanted, named str
 		}
 		c, err := readContract(name, r.abs(name))
 		if !errors.Is(err, ErrNoContract) {
-			return c, err
+			return c, name, err
 		}
 	}
-	return nil, &Hinted{fmt.Errorf("%w beside %s", ErrNoContract, w.Dataset+ManifestSuffix), "tarn check --init " + w.Dataset}
+	return nil, "", &Hinted{fmt.Errorf("%w beside %s", ErrNoContract, w.Dataset+ManifestSuffix), "tarn check --init " + r.typed(w.Dataset)}
 }
 
 func readContract(name, p string) (*contract.Contract, error) {

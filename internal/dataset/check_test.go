@@ -308,6 +308,34 @@ func TestCheckForeignKeys(t *testing.T) {
 	}
 }
 
+// TestCheckInterrupted: a run that was interrupted has no result, which would look like one without a fault.
+func TestCheckInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	repo, clone := checkPushed(s, tree{"p.parquet": "f" + wideParquet(8000)}, rangeSchema)
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	err := s.with(clone(), Options{wrapBucket: func(b blob.Bucket) blob.Bucket {
+		return hearing{b, func(key string) {
+			if strings.HasPrefix(key, "pack/") {
+				cancel()
+			}
+		}}
+	}}, func(r *Repo) error {
+		res, err := r.Check(ctx, CheckOptions{})
+		if res != nil {
+			t.Errorf("%+v", res)
+		}
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if res, err := CheckFiles(ctx, repo, []string{"data"}, "data.contract.yaml", CheckSettings{}, nil, Silent{}); res != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, %+v", err, res)
+	}
+}
+
 // hearing hears of gets.
 type hearing struct {
 	blob.Bucket

@@ -16,24 +16,30 @@ import (
 	"tarn/store/digest"
 )
 
-// CheckFiles holds a file or a directory, as it stands on the disk, against a contract. No repository is needed.
-func CheckFiles(ctx context.Context, dir string, paths []string, contractFile string, s CheckSettings, rep Reporter) (*CheckResult, error) {
-	res := &CheckResult{}
+// CheckFiles holds files or directories, as they stand on the disk, against a contract. No repository is needed; r is the one
+// around, or nil. There is a result only of a run that came to its end.
+func CheckFiles(ctx context.Context, dir string, paths []string, contractFile string, s CheckSettings, r *Repo, rep Reporter) (*CheckResult, error) {
 	c, err := readContract(contractFile, absIn(dir, contractFile))
 	if err != nil {
 		return nil, err
 	}
+	var srcs []*diskSource
 	for _, p := range paths {
 		src, err := newDiskSource(absIn(dir, p))
 		if err != nil {
-			return res, err
+			return nil, err
 		}
+		srcs = append(srcs, src)
+	}
+	res := &CheckResult{}
+	for i, p := range paths {
+		src := srcs[i]
 		in := check.Input{Contract: c, Source: src, Subject: p, Single: src.single != "", Part: src.single != "", Temp: diskTemp,
 			Reference: func(_ context.Context, name string) (check.Source, error) {
 				return newDiskSource(filepath.Join(filepath.Dir(absIn(dir, p)), filepath.FromSlash(name)))
 			}}
-		if err := s.run(ctx, in, rep, res, nil); err != nil {
-			return res, err
+		if err := s.run(ctx, in, r.place(contractFile), rep, res, nil); err != nil {
+			return nil, err
 		}
 	}
 	return res, nil
@@ -162,25 +168,35 @@ func tempIn(d *durable.Disk, dir string) (spill.Temp, error) {
 // reportMax is how much of a file is kept when something is added to it.
 const reportMax = 4 << 20
 
-// WriteReport writes a report; with add behind what the file has already, as the files that a CI runner names expect.
-func WriteReport(file string, b []byte, add bool) error {
+// WriteReport writes a report into a file that was named in dir; with add behind what the file has already, as the files that a CI runner names expect.
+func WriteReport(dir, file string, b []byte, add bool) error {
+	err := writeReport(absIn(dir, file), b, add)
+	// Their names are those of a temporary file, or of a directory.
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
+	} else if at, ok := errors.AsType[*os.LinkError](err); ok {
+		err = at.Err
+	}
+	if err != nil {
+		return fmt.Errorf("write report %s: %w", file, err)
+	}
+	return nil
+}
+
+func writeReport(file string, b []byte, add bool) error {
 	if add {
 		old, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("write report: %w", err)
+			return err
 		}
 		if len(old) > reportMax {
-			return fmt.Errorf("write report: %s has more than %d bytes already", file, reportMax)
+			return fmt.Errorf("it has more than %d bytes already", reportMax)
 		}
 		b = append(old, b...)
 	}
 	var disk *durable.Disk // the real one
-	err := disk.MkdirAll(filepath.Dir(file), 0o777)
-	if err == nil {
-		err = disk.WriteFile(file, b, 0o666)
+	if err := disk.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
+	return disk.WriteFile(file, b, 0o666)
 }

@@ -33,12 +33,15 @@ func (r *Repo) InitContract(ctx context.Context, arg string, force bool) (*Contr
 	if len(ws) != 1 || ws[0].Prefix != "" {
 		return nil, fmt.Errorf("%w: %s is not one dataset", ErrUsage, arg)
 	}
+	name := ws[0].Dataset
+	if err := newContract(r.abs(name+ContractSuffix), r.typed(name+ContractSuffix), arg, force); err != nil {
+		return nil, err
+	}
 	var bad []Problem
 	src := &versionSource{r: r, w: ws[0], problems: &bad}
 	defer src.close()
-	name := ws[0].Dataset
 	in := check.Input{Source: src, Single: ws[0].Form == index.FormFile, Temp: r.checkTemp}
-	res, err := initContract(ctx, r.disk, in, filepath.Base(name), r.abs(name+ContractSuffix), force)
+	res, err := initContract(ctx, r.disk, in, filepath.Base(name), r.abs(name+ContractSuffix))
 	if res != nil {
 		res.File = name + ContractSuffix
 	}
@@ -52,21 +55,31 @@ func InitFileContract(ctx context.Context, dir, arg string, force bool) (*Contra
 	if err != nil {
 		return nil, err
 	}
+	file := filepath.Clean(p) + ContractSuffix
+	named := filepath.Clean(arg) + ContractSuffix
+	if name := filepath.Base(filepath.Clean(arg)); name == "." || name == ".." {
+		named = file
+	}
+	if err := newContract(file, named, arg, force); err != nil {
+		return nil, err
+	}
 	in := check.Input{Source: src, Single: src.single != "", Temp: diskTemp}
-	res, err := initContract(ctx, nil, in, filepath.Base(p), filepath.Clean(p)+ContractSuffix, force)
+	res, err := initContract(ctx, nil, in, filepath.Base(p), file)
 	if res != nil {
-		res.File = filepath.Clean(arg) + ContractSuffix
-		if name := filepath.Base(filepath.Clean(arg)); name == "." || name == ".." {
-			res.File = filepath.Clean(p) + ContractSuffix
-		}
+		res.File = named
 	}
 	return res, err
 }
 
-func initContract(ctx context.Context, disk *durable.Disk, in check.Input, name, file string, force bool) (*ContractResult, error) {
+// newContract refuses to replace a contract, named as the user would, that is there.
+func newContract(file, named, arg string, force bool) error {
 	if _, err := os.Lstat(file); err == nil && !force {
-		return nil, fmt.Errorf("%w: %s is there already", ErrRefused, file)
+		return &Hinted{fmt.Errorf("%w: %s is there already", ErrRefused, named), "tarn check --init --force " + arg}
 	}
+	return nil
+}
+
+func initContract(ctx context.Context, disk *durable.Disk, in check.Input, name, file string) (*ContractResult, error) {
 	g, err := check.Infer(ctx, in, name)
 	if err != nil {
 		return nil, fmt.Errorf("guess a contract: %w", err)
@@ -103,7 +116,7 @@ func (r *Repo) ExportContract(ctx context.Context, arg, form string) (text []byt
 	if len(ws) != 1 {
 		return nil, nil, fmt.Errorf("%w: %s is not one dataset", ErrUsage, arg)
 	}
-	c, err := r.findContract(ctx, rev, ws[0], "")
+	c, _, err := r.findContract(ctx, rev, ws[0], "")
 	if err != nil {
 		return nil, nil, err
 	}

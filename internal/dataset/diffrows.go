@@ -94,6 +94,9 @@ func (res *RowDiffResult) outcome() error {
 // RowDiff is Diff for the rows of tables: of each file that both sides have under one name with different bytes it hands on what rows differ, of one that came or
 // went how many there are. Nothing is read of what did not change.
 func (r *Repo) RowDiff(ctx context.Context, o RowDiffOptions) (*RowDiffResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	res := &RowDiffResult{DiffResult: &DiffResult{}}
 	d := r.rowDiffer(o.RowSettings, o.Remote, res.DiffResult)
 	defer d.close()
@@ -206,7 +209,7 @@ func (d *rowDiffer) object(ctx context.Context, t *TableDiff) (is bool, o *contr
 	name := tableName(t.Dataset, t.Path)
 	objects, known := d.objects[t.Dataset]
 	if !known {
-		c, err := d.r.findContract(ctx, d.res.To, wanted{Target: Target{Dataset: t.Dataset}, commit: d.res.To}, "")
+		c, _, err := d.r.findContract(ctx, d.res.To, wanted{Target: Target{Dataset: t.Dataset}, commit: d.res.To}, "")
 		switch {
 		case err == nil:
 			objects = c.Objects

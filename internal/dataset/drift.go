@@ -55,7 +55,11 @@ type TableDrift struct {
 }
 
 // Drift compares the tables of two versions, column by column. A file that can't be had is a Problem, its table is left out, and the error wraps ErrIncomplete.
+// With any other error but ErrCorrupt there is no result.
 func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	revs, args, err := r.splitArgs(ctx, o.Args, o.Dash)
 	if err != nil {
 		return nil, err
@@ -84,9 +88,14 @@ func (r *Repo) Drift(ctx context.Context, o DriftOptions) (*DriftResult, error) 
 		return nil, fmt.Errorf("%w: there is no dataset to compare", ErrUsage)
 	}
 	if err := r.driftPairs(ctx, ref, cur, o, res); err != nil {
-		return res, err
+		return nil, err
 	}
-	return res, r.driftAlso(ctx, revs, ref, cur, o, res)
+	if len(res.Problems) == 0 {
+		if err := r.driftAlso(ctx, revs, ref, cur, o, res); err != nil {
+			return nil, err
+		}
+	}
+	return res, outcome(nil, res.Problems)
 }
 
 // driftSides are the commits to compare; to is "" for the work tree.
@@ -157,11 +166,16 @@ func DriftFiles(ctx context.Context, dir string, o DriftOptions, r *Repo, rep Re
 		return nil, err
 	}
 	d := &drifting{o: o, res: res, rep: rep}
-	err := d.pair(ctx, sides[0], sides[1], o.Args[0]+" → "+o.Args[1])
-	if err = outcome(err, res.Problems); err == nil && o.Check {
-		err = driftCheckFiles(ctx, dir, o, rep, res)
+	if err := d.pair(ctx, sides[0], sides[1], o.Args[0]+" → "+o.Args[1]); err != nil {
+		return nil, err
 	}
-	return res, err
+	if o.Check && len(res.Problems) == 0 {
+		var err error
+		if res.Checks, err = CheckFiles(ctx, dir, o.Args[1:], o.Contract, o.CheckSettings, r, rep); err != nil {
+			return nil, err
+		}
+	}
+	return res, outcome(nil, res.Problems)
 }
 
 func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftOptions, res *DriftResult) error {
@@ -171,7 +185,7 @@ func (r *Repo) driftPairs(ctx context.Context, ref, cur []*profileSide, o DriftO
 			return err
 		}
 	}
-	return outcome(nil, res.Problems)
+	return nil
 }
 
 // pairSides puts the datasets of both versions together, by name; one of a pair may be nil.
@@ -205,18 +219,19 @@ type drifting struct {
 // pair compares a dataset of both sides, of which one may be nil. Both are read as the contract of the new side says.
 func (d *drifting) pair(ctx context.Context, ref, cur *profileSide, subject string) error {
 	var c *contract.Contract
-	at := "" // where a report shows what was found: where the limits are, else what was compared
+	shown, at := "", "" // the file in which a report shows what was found: that of the limits, else what was compared
 	for _, s := range []*profileSide{ref, cur} {
 		if s != nil && s.version != nil {
-			at = s.version.w.Dataset + ManifestSuffix
+			shown = s.version.w.Dataset + ManifestSuffix
+			at = shown
 		} else if s != nil {
-			at = s.subject
+			shown, at = s.subject, s.repo.place(s.subject)
 		}
 	}
 	if cur != nil && cur.contract != nil {
-		c, at = cur.contract, cur.contract.File
+		c, shown, at = cur.contract, cur.contract.File, cur.at
 	}
-	rep := &report.Result{Subject: subject, Contract: at}
+	rep := &report.Result{Subject: subject, Contract: shown, Path: at}
 	d.res.Reports = append(d.res.Reports, rep)
 	byName := map[string][2]*tableFiles{}
 	var names []string

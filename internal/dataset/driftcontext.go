@@ -44,12 +44,14 @@ func (r *Repo) driftAlso(ctx context.Context, revs []revRange, ref, cur []*profi
 		if res.To != "" {
 			called = to
 		}
-		ts = append(ts, checkTarget{s.version.w, res.To, subject(called, s.version.w.Target), s.contract})
+		ts = append(ts, checkTarget{s.version.w, res.To, subject(called, s.version.w.Target), s.contract, s.at})
 	}
-	res.Checks = &CheckResult{}
-	err := r.checkEach(ctx, ts, CheckOptions{Contract: o.Contract, Remote: o.Remote, CheckSettings: o.CheckSettings}, res.Checks)
+	var err error
+	if res.Checks, err = r.checkEach(ctx, ts, CheckOptions{Contract: o.Contract, Remote: o.Remote, CheckSettings: o.CheckSettings}); err != nil {
+		return err
+	}
 	res.Problems = append(res.Problems, res.Checks.Problems...)
-	return err
+	return nil
 }
 
 // wantContract says, before any work is done, that there is nothing to check against.
@@ -58,14 +60,6 @@ func wantContract(sides []*profileSide, o DriftOptions) error {
 		return nil
 	}
 	return &Hinted{fmt.Errorf("%w of what is compared", ErrNoContract), "tarn drift --check --contract FILE"}
-}
-
-func driftCheckFiles(ctx context.Context, dir string, o DriftOptions, rep Reporter, res *DriftResult) error {
-	got, err := CheckFiles(ctx, dir, o.Args[1:], o.Contract, o.CheckSettings, rep)
-	if got != nil {
-		res.Checks, res.Problems = got, append(res.Problems, got.Problems...)
-	}
-	return err
 }
 
 func (r *Repo) driftContext(ctx context.Context, ref, cur []*profileSide, most int, res *DriftResult) error {

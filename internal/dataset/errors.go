@@ -1,6 +1,9 @@
 package dataset
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // The kinds of failure that a caller tells apart; errors wrap them. docs/exit-codes.md maps each to an exit code; any other error is "could not".
 var (
@@ -10,6 +13,12 @@ var (
 	ErrRefused    = errors.New("refused")               // would lose something; --force does it
 	ErrCorrupt    = errors.New("corrupt bytes")         // bytes that are not what their digest says
 )
+
+// Plain is a message without the word of ErrUsage, which an exit code says already, and nobody wants in the middle of a sentence.
+func Plain(message string) string {
+	word := ErrUsage.Error() + ": "
+	return strings.ReplaceAll(strings.TrimPrefix(message, word), ": "+word, ": ")
+}
 
 // Hinted is an error with a command that the user can type next.
 type Hinted struct {

@@ -46,6 +46,9 @@ type TableProfile struct {
 
 // Profile profiles the tables of versions. A file that can't be had is a Problem, and the error then wraps ErrIncomplete.
 func (r *Repo) Profile(ctx context.Context, o ProfileOptions) (*ProfileResult, error) {
+	if err := r.knownRemote(o.Remote); err != nil {
+		return nil, err
+	}
 	sides, err := r.profileSides(ctx, o)
 	if err != nil {
 		return nil, err
@@ -81,6 +84,7 @@ type profileSide struct {
 	src      check.Source
 	version  *versionSource // src, or nil on the disk
 	contract *contract.Contract
+	at       string // where the contract stands, from the root of the repository
 	single   bool
 	repo     *Repo // keeps profiles; nil: nobody does
 	close    func()
@@ -136,11 +140,11 @@ func (r *Repo) versionSide(w wanted, rev, remote string) *profileSide {
 // sideContracts reads the contracts of sides, where there are any.
 func (r *Repo) sideContracts(ctx context.Context, rev string, sides []*profileSide, named string) error {
 	for _, s := range sides {
-		c, err := r.findContract(ctx, rev, s.version.w, named)
+		c, at, err := r.findContract(ctx, rev, s.version.w, named)
 		if err != nil && (named != "" || !errors.Is(err, ErrNoContract)) {
 			return err
 		}
-		s.contract = c
+		s.contract, s.at = c, at
 	}
 	return nil
 }
@@ -155,6 +159,7 @@ func diskSide(dir, p, contractFile string, r *Repo) (*profileSide, error) {
 		if s.contract, err = readContract(contractFile, absIn(dir, contractFile)); err != nil {
 			return nil, err
 		}
+		s.at = r.place(contractFile)
 	}
 	return s, nil
 }

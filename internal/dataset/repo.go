@@ -287,6 +287,24 @@ func (r *Repo) absHere(p string) string {
 	return absIn(filepath.Join(r.root, filepath.FromSlash(r.prefix)), p)
 }
 
+// place is where a file that the user named stands, from the root of the repository and with "/". Where it is in none, as it was named; r may be nil.
+func (r *Repo) place(named string) string {
+	if r != nil && r.root != "" {
+		if p, err := r.rel(named); err == nil {
+			return p
+		}
+	}
+	return filepath.ToSlash(named)
+}
+
+// typed is a path of the repository as the user would type it where he stands.
+func (r *Repo) typed(name string) string {
+	if rel, err := filepath.Rel(filepath.FromSlash(r.prefix), filepath.FromSlash(name)); err == nil {
+		return rel
+	}
+	return name
+}
+
 // rel is the slash path below the root of what the user wrote, without following symlinks in its last element. In a bare repository paths start at its root.
 func (r *Repo) rel(arg string) (string, error) {
 	if r.root == "" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ and dotenv. docs/rows.md has more.`,
 		if err != nil {
 			return err
 		}
-		if err := checkReports(reports, changedReports); err != nil {
+		if err := a.checkReports(reports, changedReports); err != nil {
 			return err
 		}
 		return a.changed(ctx, o, reports, code)
@@ -123,12 +124,8 @@ func (a *app) changed(ctx context.Context, o dataset.ChangedOptions, reports []s
 	a.tell(res.Problems)
 	v := changedView(res)
 	v.asked, v.drift = o.Since, o.Drift
-	if serr := a.show("changed", v); err == nil {
-		err = serr
-	}
-	if rerr := a.reportChange(reports, v.markdown(), "changed", v.sentence(), v.outputs()); err == nil {
-		err = rerr
-	}
+	shown := a.show("changed", v)
+	err = errors.Join(err, shown, a.reportChange(reports, v.markdown(), "changed", v.sentence(), v.outputs()))
 	if err == nil && code && res.Changed() {
 		err = dataset.ErrDiffers
 	}

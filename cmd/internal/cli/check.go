@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,8 +39,9 @@ directories as they stand on the disk, tracked or not, also outside of Git.
 Reports are github, gitlab, html, junit, markdown and sarif. docs/checks.md
 lists the checks.`,
 		example: "  tarn check\n  tarn check data HEAD~5:data\n  tarn check new.csv --schema data.schema.json\n  tarn check --report junit=check.xml --report github\n  tarn check --init data",
-		codes:   []int{exitDiffers, exitCorrupt},
-		means:   map[int]string{exitDiffers: "a check failed", exitUsage: "wrong arguments or contract, or nothing to check", exitFailed: "could not check: disk, network, permission"},
+		codes:   []int{exitDiffers, exitRefused, exitCorrupt},
+		means: map[int]string{exitDiffers: "a check failed", exitUsage: "wrong arguments or contract, or nothing to check", exitFailed: "could not check: disk, network, permission",
+			exitRefused: "--init: a contract is there; --force replaces it"},
 	}.command(func(ctx context.Context, args []string) error {
 		o.Targets = args
 		return a.runCheck(ctx, &o)
@@ -60,7 +62,7 @@ lists the checks.`,
 	return cmd
 }
 
-func (o *checkOptions) prepare() error {
+func (o *checkOptions) prepare(a *app) error {
 	if err := wantFailOn(o.failOn); err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (o *checkOptions) prepare() error {
 	if o.Shown == 0 {
 		o.Shown = -1
 	}
-	if err := checkReports(o.reports, resultForms); err != nil {
+	if err := a.checkReports(o.reports, resultForms); err != nil {
 		return err
 	}
 	o.Contract, o.Now = firstOf(o.contract, o.schema), time.Now()
@@ -78,7 +80,7 @@ func (o *checkOptions) prepare() error {
 }
 
 func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
-	if err := o.prepare(); err != nil {
+	if err := o.prepare(a); err != nil {
 		return err
 	}
 	switch {
@@ -92,17 +94,13 @@ func (a *app) runCheck(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	a.tell(res.Problems)
-	v := checkView(res)
-	if serr := a.show("check", v); err == nil {
-		err = serr
-	}
-	if rerr := a.report(o.reports, res.Results, func() ([]byte, error) { return checkPage(res, o.NoValues) }); err == nil {
-		err = rerr
-	}
-	if err != nil {
+	verdict := o.verdict(res.Results)
+	shown := a.show("check", checkView(res))
+	reported := a.report(o.reports, res.Results, err, verdict, func() ([]byte, error) { return checkPage(res, o.NoValues) })
+	if err = errors.Join(err, shown, reported); err != nil {
 		return err
 	}
-	return o.verdict(res.Results)
+	return verdict
 }
 
 // checked runs against files on the disk where a contract is named and no revision is, else against versions of datasets.
@@ -114,7 +112,11 @@ func (a *app) checked(ctx context.Context, o *checkOptions) (*dataset.CheckResul
 		}
 	}
 	if onDisk {
-		return dataset.CheckFiles(ctx, a.dir, o.Targets, o.Contract, o.CheckSettings, a.reporter())
+		var around *dataset.Repo
+		if len(o.reports) > 0 {
+			around, _ = a.open(ctx) // reports name the contract as the repository does; where there is none, or none that can be opened, as the user did
+		}
+		return dataset.CheckFiles(ctx, a.dir, o.Targets, o.Contract, o.CheckSettings, around, a.reporter())
 	}
 	r, err := a.open(ctx)
 	if err != nil {
@@ -126,13 +128,23 @@ func (a *app) checked(ctx context.Context, o *checkOptions) (*dataset.CheckResul
 // verdict turns results into the exit code.
 func (o *checkOptions) verdict(rs []*report.Result) error {
 	n := report.Total(rs)
-	switch {
+	switch err := allRan(rs); {
+	case err != nil:
+		return err
 	case failed(n, o.failOn):
 		return dataset.ErrDiffers
 	case n.Broken+n.Incomplete > 0:
 		return fmt.Errorf("could not check: %s", many(int64(n.Broken+n.Incomplete), "check"))
-	case n.Passed+n.Errors+n.Warnings+n.Infos == 0:
-		return fmt.Errorf("%w: every check was skipped, so nothing was checked", dataset.ErrUsage)
+	}
+	return nil
+}
+
+// allRan is an error for a result that says nothing, as each of its checks was skipped: a name that is wrong in the contract must not pass.
+func allRan(rs []*report.Result) error {
+	for _, r := range rs {
+		if r.Count().Ran() == 0 {
+			return fmt.Errorf("%w: every check of %s was skipped, so nothing was checked", dataset.ErrUsage, r.Subject)
+		}
 	}
 	return nil
 }

@@ -5,25 +5,26 @@ import (
 	"errors"
 	"fmt"
 
+	"tarn/index"
 	"tarn/internal/dataset"
 )
 
 type checkInitResult struct {
-	Written string `json:"written"`
-	Objects int    `json:"objects"`
-	Columns int    `json:"columns"`
-	Checks  int    `json:"checks"`
-	Left    int    `json:"left_out"`
+	Written jsonPath `json:"written"`
+	Objects int      `json:"objects"`
+	Columns int      `json:"columns"`
+	Checks  int      `json:"checks"`
+	Left    int      `json:"left_out"`
 	next    string
 }
 
 // Text says what to do with the guesses.
 func (r *checkInitResult) Text(p *printer) {
-	p.f("%s written: %s, %s, %s.\n", r.Written, many(int64(r.Objects), "object"), many(int64(r.Columns), "column"), many(int64(r.Checks), "check"))
+	p.f("%s written: %s, %s, %s.\n", index.Quote(string(r.Written)), many(int64(r.Objects), "object"), many(int64(r.Columns), "column"), many(int64(r.Checks), "check"))
 	if r.Left > 0 {
 		p.f("%s of more tables are not in it.\n", many(int64(r.Left), "file"))
 	}
-	p.f("Each is a guess and marked so. Next: read it, correct it, then %s\n", r.next)
+	p.f("Each is a guess and marked so. Next: read it, correct it, then %s\n", clean(r.next))
 }
 
 // initContract writes a contract beside a dataset, or beside a file that is in none.
@@ -50,7 +51,7 @@ func (a *app) initContract(ctx context.Context, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.show("check", &checkInitResult{res.File, res.Objects, res.Columns, res.Checks, res.Left, next})
+	return a.show("check", &checkInitResult{jsonPath(res.File), res.Objects, res.Columns, res.Checks, res.Left, next})
 }
 
 // exportContract prints a contract in another form; what that can't say goes to stderr.

@@ -87,7 +87,7 @@ arguments are two files. docs/rows.md has more.`,
 		means:   map[int]string{exitFailed: "could not: disk, network, permission, a table that can't be read"},
 	}.command(func(ctx context.Context, args []string) error {
 		o.Args, o.Dash = args, cmd.ArgsLenAtDash()
-		if err := rows.prepare(cmd); err != nil {
+		if err := rows.prepare(a, cmd); err != nil {
 			return err
 		}
 		if null && !nameOnly && !nameStatus {

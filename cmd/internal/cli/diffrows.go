@@ -39,7 +39,7 @@ func (o *rowsOptions) flags(cmd *cobra.Command) {
 // rowReports are the forms of reports about what changed.
 var rowReports = []string{"github", "markdown"}
 
-func (o *rowsOptions) prepare(cmd *cobra.Command) error {
+func (o *rowsOptions) prepare(a *app, cmd *cobra.Command) error {
 	if !o.on {
 		for _, name := range rowFlags {
 			if cmd.Flags().Changed(name) {
@@ -56,7 +56,7 @@ func (o *rowsOptions) prepare(cmd *cobra.Command) error {
 			return fmt.Errorf("%w: --key wants different names of columns", dataset.ErrUsage)
 		}
 	}
-	return checkReports(o.reports, rowReports)
+	return a.checkReports(o.reports, rowReports)
 }
 
 func (a *app) diffRows(ctx context.Context, d dataset.DiffOptions, o *rowsOptions) error {
@@ -81,10 +81,8 @@ func (a *app) diffRows(ctx context.Context, d dataset.DiffOptions, o *rowsOption
 	if serr := out.end(v); err == nil {
 		err = serr
 	}
-	if len(o.reports) > 0 {
-		if rerr := a.reportChange(o.reports, md.end(v), "rows", v.sentence(), v.outputs()); err == nil {
-			err = rerr
-		}
+	if ended(ctx, err) || errors.Is(err, dataset.ErrNotCompared) {
+		err = errors.Join(err, a.reportChange(o.reports, md.end(v), "rows", v.sentence(), v.outputs()))
 	}
 	if err == nil && o.code && res.Differs() {
 		err = dataset.ErrDiffers

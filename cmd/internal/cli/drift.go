@@ -67,7 +67,7 @@ func (o *driftOptions) prepare(a *app) error {
 	if err := wantFailOn(o.failOn); err != nil {
 		return err
 	}
-	if err := o.prepareReports(); err != nil {
+	if err := o.prepareReports(a); err != nil {
 		return err
 	}
 	if o.compat != "" && !drift.IsCompat(o.compat) {
@@ -95,20 +95,17 @@ func (a *app) runDrift(ctx context.Context, o *driftOptions) error {
 	a.tell(res.Problems)
 	v := driftView(res)
 	v.all = o.all
-	if serr := a.show("drift", v); err == nil {
-		err = serr
-	}
-	all := res.Reports
+	var checks []*report.Result
 	if res.Checks != nil {
-		all = slices.Concat(all, res.Checks.Results)
+		checks = res.Checks.Results
 	}
-	if rerr := a.report(o.reports, all, func() ([]byte, error) { return o.page(res) }); err == nil {
-		err = rerr
-	}
-	if err != nil {
+	verdict := o.verdict(res.Reports, checks)
+	shown := a.show("drift", v)
+	reported := a.report(o.reports, slices.Concat(res.Reports, checks), err, verdict, func() ([]byte, error) { return o.page(res) })
+	if err = errors.Join(err, shown, reported); err != nil {
 		return err
 	}
-	return o.verdict(all)
+	return verdict
 }
 
 func (a *app) drifted(ctx context.Context, o *driftOptions) (*dataset.DriftResult, error) {
@@ -128,10 +125,12 @@ func (a *app) drifted(ctx context.Context, o *driftOptions) (*dataset.DriftResul
 	return r.Drift(ctx, o.DriftOptions)
 }
 
-// verdict turns verdicts into the exit code.
-func (o *driftOptions) verdict(rs []*report.Result) error {
-	n := report.Total(rs)
-	switch {
+// verdict turns verdicts, and the results of checks, into the exit code.
+func (o *driftOptions) verdict(rs, checks []*report.Result) error {
+	n := report.Total(slices.Concat(rs, checks))
+	switch err := allRan(checks); {
+	case err != nil:
+		return err
 	case failed(n, o.failOn):
 		return dataset.ErrDiffers
 	case n.Broken > 0:

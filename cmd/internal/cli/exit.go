@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"tarn/internal/config"
 	"tarn/internal/dataset"
@@ -60,6 +61,11 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// ended says that a run came to its end, though parts may be missing or corrupt: a report of less would look as if all was well.
+func ended(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && slices.Contains([]int{exitOK, exitIncomplete, exitRefused, exitCorrupt}, exitCode(err))
+}
+
 // reportError tells why a run failed: one sentence and, where there is one, a command to type next.
 func (a *app) reportError(err error) {
 	code := exitCode(err)
@@ -71,9 +77,9 @@ func (a *app) reportError(err error) {
 		a.talkJSON(errorDoc{"tarn.error/1", code, exitKind[code], text, hint})
 		return
 	}
-	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.ErrTTY, red, "tarn:"), text)
+	fmt.Fprintf(a.Err, "%s %s\n", a.paint(a.ErrTTY, red, "tarn:"), clean(text))
 	if hint != "" {
-		fmt.Fprintf(a.Err, "  try: %s\n", hint)
+		fmt.Fprintf(a.Err, "  try: %s\n", clean(hint))
 	}
 }
 
@@ -93,9 +99,7 @@ type errorDoc struct {
 }
 
 // errorText is the message without the word that the exit code says already.
-func errorText(err error) string {
-	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "usage: "), ": usage: ", ": ")
-}
+func errorText(err error) string { return dataset.Plain(err.Error()) }
 
 // hintOf is what an error says to type next.
 func hintOf(err error) string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tarn/index"
+	"tarn/internal/check/report"
 	"tarn/internal/dataset"
 )
 
@@ -52,7 +53,7 @@ func (p *progress) silent() bool {
 func (p *progress) Phase(name string, files, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.phase, p.files, p.bytes, p.begun = name, files, bytes, time.Now()
+	p.phase, p.files, p.bytes, p.begun = report.Clean(name), files, bytes, time.Now()
 	p.doneFiles.Store(0)
 	p.doneBytes.Store(0)
 	if p.stop == nil && !p.silent() {
@@ -87,7 +88,7 @@ func (p *progress) Warn(path, message string) {
 		p.a.talkJSON(warningDoc{"tarn.warning/1", jsonPath(path), message})
 		return
 	}
-	fmt.Fprintf(p.a.Err, "%s %s: %s\n", p.a.paint(p.a.ErrTTY, yellow, "warning:"), index.Quote(path), message)
+	fmt.Fprintf(p.a.Err, "%s %s: %s\n", p.a.paint(p.a.ErrTTY, yellow, "warning:"), index.Quote(path), clean(message))
 }
 
 type warningDoc struct {

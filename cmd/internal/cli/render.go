@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tarn/index"
+	"tarn/internal/check/report"
 	"tarn/internal/dataset"
 	"tarn/internal/human"
 )
@@ -90,6 +91,28 @@ func problems(ps []dataset.Problem) []problem {
 	return out
 }
 
+// clean is a message that stderr gets, with escapes for what a terminal would obey. Its lines and tabs stay, but for a line that a CI runner would take for a
+// command, ::error:: or ##[error]: names in a message may have line ends.
+func clean(message string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(message, "\n") {
+		text := strings.TrimSpace(line)
+		switch command := strings.HasPrefix(text, "::") || strings.HasPrefix(text, "##"); {
+		case i > 0 && command:
+			b.WriteString(`\n`)
+		case i > 0:
+			b.WriteByte('\n')
+		}
+		for j, part := range strings.Split(line, "\t") {
+			if j > 0 {
+				b.WriteByte('\t')
+			}
+			b.WriteString(report.Clean(part))
+		}
+	}
+	return b.String()
+}
+
 const shownProblems = 20
 
 // tell prints problems to stderr, the first ones of many; --json has all.
@@ -108,10 +131,10 @@ func (a *app) tell(ps []dataset.Problem) {
 		if p.Side != "" {
 			side = " (" + p.Side + ")"
 		}
-		fmt.Fprintf(a.Err, "  %s%s: %s\n", index.Quote(p.String()), side, errorText(p.Err))
+		fmt.Fprintf(a.Err, "  %s%s: %s\n", index.Quote(p.String()), side, clean(errorText(p.Err)))
 		if h := hintOf(p.Err); h != "" && !hints[h] {
 			hints[h] = true
-			fmt.Fprintf(a.Err, "    try: %s\n", h)
+			fmt.Fprintf(a.Err, "    try: %s\n", clean(h))
 		}
 	}
 }

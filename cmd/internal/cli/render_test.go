@@ -54,6 +54,21 @@ func TestCountDigits(t *testing.T) {
 	})
 }
 
+// TestCleanMessages: names in messages neither command a terminal nor a CI runner; the lines of a message stay.
+func TestCleanMessages(t *testing.T) {
+	evil := "a\x1b[31m\xff\r\u009b\n::error::x\n ##[error]y"
+	const want = `a\u001b[31m\xff\r\u009b\n::error::x\n ##[error]y`
+	a, _, stderr := testApp()
+	err := &dataset.Hinted{Err: fmt.Errorf("%w: c.yaml:1:2: one %s\n\tc.yaml:3:4: two", dataset.ErrUsage, evil), Hint: "tarn add " + evil}
+	a.reportError(err)
+	a.tell([]dataset.Problem{{Path: "p", Err: err}})
+	a.reporter().Warn("p", evil)
+	lines := "c.yaml:1:2: one " + want + "\n\tc.yaml:3:4: two\n"
+	if got := stderr.String(); got != "tarn: "+lines+"  try: tarn add "+want+"\n  p: "+lines+"    try: tarn add "+want+"\nwarning: p: "+want+"\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestJSONPath: each path, whatever bytes it has, is valid JSON that gives back exactly that path.
 func TestJSONPath(t *testing.T) {
 	for path, want := range map[string]string{"a/b": `"a/b"`, "a<b&c": `"a<b&c"`, "漢": `"漢"`, "\xff": `"\"\\xff\""`} {

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,11 +18,15 @@ const htmlForm = "html"
 // resultForms are the forms of reports of check and drift.
 var resultForms = slices.Sorted(slices.Values(append(slices.Clone(report.Formats), htmlForm)))
 
-// checkReports refuses a report in a form that is none of forms.
-func checkReports(reports, forms []string) error {
+// checkReports refuses a report in a form that is none of forms, and one on stdout beside JSON, of which there is one document.
+func (a *app) checkReports(reports, forms []string) error {
 	for _, r := range reports {
-		if form, _, _ := strings.Cut(r, "="); !slices.Contains(forms, form) {
+		form, file, _ := strings.Cut(r, "=")
+		switch {
+		case !slices.Contains(forms, form):
 			return fmt.Errorf("%w: --report is one of %s, not %q", dataset.ErrUsage, strings.Join(forms, ", "), form)
+		case file == "" && (a.json || a.jsonl):
+			return fmt.Errorf("%w: --report %s is printed on stdout, and so is JSON: give it a file, --report %s=FILE", dataset.ErrUsage, form, form)
 		}
 	}
 	return nil
@@ -41,54 +45,46 @@ func failed(n report.Counts, failOn string) bool {
 	return n.Errors > 0 && failOn != "never" || n.Warnings > 0 && failOn == "warning"
 }
 
-// writeReports writes the reports that were asked for, in the form that text gives; one without a file goes to stdout, that of github also into the files that
-// the runner names: as Markdown into the step summary, and outputs.
+// writeReports writes the reports that were asked for, in the form that text gives; one without a file goes to stdout. With that of github the files that the
+// runner names get something too: the step summary Markdown, and the outputs. One that can't be written keeps no other one from being written.
 func (a *app) writeReports(reports []string, text func(form string) ([]byte, error), outputs func() string) error {
+	var errs []error
+	write := func(file string, add bool, b []byte, err error) {
+		switch {
+		case err != nil:
+		case file == "":
+			_, err = a.Out.Write(b)
+		default:
+			err = dataset.WriteReport(a.dir, file, b, add)
+		}
+		errs = append(errs, err)
+	}
+	github := false
 	for _, r := range reports {
 		form, file, _ := strings.Cut(r, "=")
 		b, err := text(form)
-		if err != nil {
-			return err
-		}
-		if file != "" {
-			if err := dataset.WriteReport(a.fileAt(file), b, false); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := a.Out.Write(b); err != nil {
-			return err
-		}
-		if form != "github" {
-			continue
-		}
-		if file := a.Getenv("GITHUB_STEP_SUMMARY"); file != "" {
-			if b, err = text("markdown"); err == nil {
-				err = dataset.WriteReport(file, b, true)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if file := a.Getenv("GITHUB_OUTPUT"); file != "" {
-			if err := dataset.WriteReport(file, []byte(outputs()), true); err != nil {
-				return err
-			}
-		}
+		write(file, false, b, err)
+		github = github || form == "github"
 	}
-	return nil
+	if file := a.Getenv("GITHUB_STEP_SUMMARY"); github && file != "" {
+		b, err := text("markdown")
+		write(file, true, b, err)
+	}
+	if file := a.Getenv("GITHUB_OUTPUT"); github && file != "" {
+		write(file, true, []byte(outputs()), nil)
+	}
+	return errors.Join(errs...)
 }
 
-// fileAt is a file as the user named it.
-func (a *app) fileAt(name string) string {
-	if filepath.IsAbs(name) {
-		return name
+// report writes reports about results of a run that ended with err, and with verdict about what it found. page is the report in HTML.
+func (a *app) report(reports []string, rs []*report.Result, err, verdict error, page func() ([]byte, error)) error {
+	var status report.Status
+	switch {
+	case err != nil:
+		status = report.Errored
+	case errors.Is(verdict, dataset.ErrUsage):
+		status = report.Skipped
 	}
-	return filepath.Join(a.dir, name)
-}
-
-// report writes reports about results. page is the one in HTML.
-func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte, error)) error {
 	return a.writeReports(reports, func(form string) ([]byte, error) {
 		if form == htmlForm {
 			return page()
@@ -96,21 +92,21 @@ func (a *app) report(reports []string, rs []*report.Result, page func() ([]byte,
 		var b bytes.Buffer
 		err := report.Write(&b, form, rs)
 		return b.Bytes(), err
-	}, func() string { return report.Outputs(rs) })
+	}, func() string { return report.Outputs(rs, status) })
 }
 
 // listedChanges is how many files that changed a page lists.
 const listedChanges = 200
 
 // prepareReports looks at --report, and asks for what a page needs.
-func (o *driftOptions) prepareReports() error {
+func (o *driftOptions) prepareReports(a *app) error {
 	o.Now, o.Shown = time.Now(), 5
 	for _, r := range o.reports {
 		if form, _, _ := strings.Cut(r, "="); form == htmlForm {
 			o.Context = listedChanges
 		}
 	}
-	return checkReports(o.reports, resultForms)
+	return a.checkReports(o.reports, resultForms)
 }
 
 // page is the report in HTML.

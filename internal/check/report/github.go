@@ -36,7 +36,7 @@ func writeGitHub(w io.Writer, rs []*Result) error {
 			text += fmt.Sprintf("\n+%d more", more)
 		}
 		command := map[string]string{"error": "error", "warning": "warning", "info": "notice"}[level]
-		_, err := fmt.Fprintf(w, "::%s file=%s,line=%d,title=%s::%s\n", command, githubProp.Replace(contractPath(f.r.Contract)), max(f.c.Line, 1), githubProp.Replace(Clean(f.r.Subject+" "+f.c.Key)), githubText.Replace(text))
+		_, err := fmt.Fprintf(w, "::%s file=%s,line=%d,title=%s::%s\n", command, githubProp.Replace(Clean(f.r.Path)), max(f.c.Line, 1), githubProp.Replace(Clean(f.r.Subject+" "+f.c.Key)), githubText.Replace(text))
 		if err != nil {
 			return err
 		}
@@ -44,17 +44,19 @@ func writeGitHub(w io.Writer, rs []*Result) error {
 	return nil
 }
 
-// Outputs are the lines for $GITHUB_OUTPUT.
-func Outputs(rs []*Result) string {
+// Outputs are the lines for $GITHUB_OUTPUT. status is how the run ended where the checks don't say: Errored or Skipped; else empty.
+func Outputs(rs []*Result, status Status) string {
 	c := Total(rs)
-	status := "passed"
 	switch {
+	case status != "":
 	case c.Errors > 0:
-		status = "failed"
+		status = Failed
 	case c.Broken+c.Incomplete > 0:
-		status = "error"
+		status = Errored
 	case c.Warnings > 0:
 		status = "warning"
+	default:
+		status = Passed
 	}
 	return fmt.Sprintf("status=%s\npassed=%d\nfailed=%d\nwarnings=%d\nerrors=%d\n", status, c.Passed, c.Errors, c.Warnings, c.Broken)
 }

@@ -17,7 +17,8 @@ const (
 // Result is one run of a contract.
 type Result struct {
 	Subject  string // what was checked: a dataset, REV:dataset, a file
-	Contract string // its file
+	Contract string // its file, with the revision that it was read from
+	Path     string // that file from the root of the repository, with "/", for systems that show it; as it was named where it is in none
 	Checks   []Check
 	NotRun   []NotRun
 	Files    int64 // that were looked at
@@ -64,6 +65,9 @@ type Violation struct {
 type Counts struct {
 	Passed, Errors, Warnings, Infos, Skipped, Broken, Incomplete int
 }
+
+// Ran is how many checks were not skipped.
+func (c Counts) Ran() int { return c.Passed + c.Errors + c.Warnings + c.Infos + c.Broken }
 
 // Count counts the checks.
 func (r *Result) Count() (c Counts) {

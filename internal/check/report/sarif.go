@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"net/url"
 )
 
 // SARIF 2.1.0, as GitHub's code scanning reads it: a rule a check, a result for each check that failed; the places in the data are its message, as what is
@@ -75,10 +76,10 @@ func writeSARIF(w io.Writer, rs []*Result) error {
 			break
 		}
 		level := map[string]string{"error": "error", "warning": "warning", "info": "note"}[f.level()]
-		res := sarifResult{RuleID: Clean(f.c.Key), RuleIndex: index[f.c.Key], Level: level, Message: sarifText{f.r.Subject + ": " + f.c.Message() + "\n" + f.c.lines()},
+		res := sarifResult{RuleID: Clean(f.c.Key), RuleIndex: index[f.c.Key], Level: level, Message: sarifText{Clean(f.r.Subject) + ": " + f.c.Message() + "\n" + f.c.lines()},
 			Fingerprints: map[string]string{"check/v1": fingerprint(f.r.Subject, f.c.Key)}}
 		var at sarifLocation
-		at.Physical.Artifact.URI, at.Physical.Region.Line = contractPath(f.r.Contract), max(f.c.Line, 1)
+		at.Physical.Artifact.URI, at.Physical.Region.Line = (&url.URL{Path: f.r.Path}).String(), max(f.c.Line, 1)
 		res.Locations = []sarifLocation{at}
 		run.Results = append(run.Results, res)
 	}

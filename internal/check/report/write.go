@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Formats are the forms that Write knows.
@@ -58,14 +59,16 @@ func (v *Violation) String() string {
 // Quote puts a value between quotes; what a terminal or a log would take for a command is written as an escape.
 func Quote(s string) string { return `"` + strings.ReplaceAll(Clean(s), `"`, `\"`) + `"` }
 
-// Clean writes control characters, and others that are not seen, as escapes.
+// Clean writes control characters, others that are not seen, and bytes that are no UTF-8, as escapes.
 func Clean(s string) string {
-	if !strings.ContainsFunc(s, unseen) {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, unseen) {
 		return s
 	}
 	var b strings.Builder
-	for _, c := range s {
+	for i, c := range s {
 		switch {
+		case c == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case c == '\n':
 			b.WriteString(`\n`)
 		case c == '\t':
@@ -167,7 +170,7 @@ func writeJUnit(w io.Writer, rs []*Result) error {
 		s := junitSuite{Name: Clean(r.Subject), Tests: len(r.Checks), Failures: n.Errors + n.Warnings + n.Infos, Errors: n.Broken, Skipped: n.Skipped}
 		for i := range r.Checks {
 			c := &r.Checks[i]
-			k := junitCase{Name: Clean(c.Key), Class: Clean(r.Subject + "." + strings.Join(append([]string{c.Object}, c.Columns...), ".")), File: r.Contract, Line: c.Line}
+			k := junitCase{Name: Clean(c.Key), Class: Clean(r.Subject + "." + strings.Join(append([]string{c.Object}, c.Columns...), ".")), File: Clean(r.Path), Line: c.Line}
 			t := &junitText{Message: c.Message(), Type: c.Code}
 			switch c.Status {
 			case Failed:
@@ -224,8 +227,8 @@ type gitlabIssue struct {
 func writeGitLab(w io.Writer, rs []*Result) error {
 	issues := []gitlabIssue{}
 	for _, f := range bad(rs) {
-		g := gitlabIssue{Description: f.c.Message(), CheckName: f.c.Key, Fingerprint: fingerprint(f.r.Subject, f.c.Key), Severity: map[string]string{"error": "critical", "warning": "minor", "info": "info"}[f.level()]}
-		g.Location.Path, g.Location.Lines.Begin = contractPath(f.r.Contract), max(f.c.Line, 1)
+		g := gitlabIssue{Description: f.c.Message(), CheckName: Clean(f.c.Key), Fingerprint: fingerprint(f.r.Subject, f.c.Key), Severity: map[string]string{"error": "critical", "warning": "minor", "info": "info"}[f.level()]}
+		g.Location.Path, g.Location.Lines.Begin = f.r.Path, max(f.c.Line, 1)
 		issues = append(issues, g)
 	}
 	enc := json.NewEncoder(w)
@@ -239,12 +242,4 @@ func fingerprint(parts ...string) string {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
-}
-
-// contractPath is the contract's file without the commit that it was read from.
-func contractPath(name string) string {
-	if i := strings.IndexByte(name, ':'); i > 1 {
-		return name[i+1:]
-	}
-	return strings.ReplaceAll(name, `\`, "/")
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -16,13 +17,13 @@ func sample() []*Result {
 	check := func(key, severity string, s Status, vs ...Violation) Check {
 		return Check{Key: key, Kind: "type", Code: "type-error", Object: "t", Columns: []string{"a"}, Severity: severity, Text: "a is of type integer", Line: 7, Status: s, Count: int64(len(vs)) + 3, Total: 10, Violations: vs, Note: map[Status]string{Errored: "read x: disk", Skipped: "nothing"}[s]}
 	}
-	odd := Violation{Code: "type-error", File: "a\x1b[31m,b:c.csv", Row: 3, Column: "a|b", Value: "<x>\n%\x00]]>", Note: "no, it: is\r\nnot"}
-	r := &Result{Subject: "data:\x1bx", Contract: "HEAD:data.contract.yaml", Rows: 10, Files: 2}
+	odd := Violation{Code: "type-error", File: "a\x1b[31m,b\xff\x9b:c.csv", Row: 3, Column: "a|b", Value: "<x>\n%\x00]]>", Note: "no, it: is\r\nnot"}
+	r := &Result{Subject: "data:\x1b\xffx", Contract: "v:data.contract.yaml", Path: "data.contract.yaml", Rows: 10, Files: 2}
 	r.Checks = []Check{check("t.ok", "error", Passed), check("t.bad", "error", Failed, odd), check("t.warn", "warning", Failed), check("t.info", "info", Failed), check("t.broken", "error", Errored), check("t.skip", "error", Skipped)}
 	for i := range 25 {
 		r.Checks = append(r.Checks, check(fmt.Sprintf("t.many-%02d", i), "error", Failed))
 	}
-	return []*Result{r, {Subject: "other", Contract: "o.yaml", Checks: []Check{check("t.bad", "error", Failed)}}}
+	return []*Result{r, {Subject: "other", Contract: "o.yaml", Path: "a: b%.yaml", Checks: []Check{check("t.bad", "error", Failed)}}}
 }
 
 func written(t *testing.T, format string) string {
@@ -31,10 +32,21 @@ func written(t *testing.T, format string) string {
 	if err := Write(&b, format, sample()); err != nil {
 		t.Fatal(err)
 	}
-	if i := strings.IndexAny(b.String(), "\x1b\x00"); i >= 0 {
-		t.Errorf("%s has a control character at %d", format, i)
+	if i := strings.IndexAny(b.String(), "\x1b\x00"); i >= 0 || !utf8.Valid(b.Bytes()) {
+		t.Errorf("%s has a control character at %d, or is no UTF-8", format, i)
 	}
 	return b.String()
+}
+
+func TestClean(t *testing.T) {
+	for s, want := range map[string]string{
+		"a b ü 🐟": "a b ü 🐟", "\x1b[31m\n\r\t": `\u001b[31m\n\r\t`, "a\xff\x9b31m": `a\xff\x9b31m`, "\u009b\u202e": `\u009b\u202e`,
+		"\uFFFD": "\uFFFD", "\uFFFD\xef\xbf": "\uFFFD" + `\xef\xbf`,
+	} {
+		if got := Clean(s); got != want {
+			t.Errorf("%q: %s, not %s", s, got, want)
+		}
+	}
 }
 
 // TestSARIF validates against the schema of OASIS.
@@ -61,6 +73,11 @@ func TestSARIF(t *testing.T) {
 	}
 	if err := s.Validate(out); err != nil {
 		t.Error(err)
+	}
+	for _, uri := range []string{"data.contract.yaml", "./a:%20b%25.yaml"} {
+		if !strings.Contains(written(t, "sarif"), fmt.Sprintf("%q", uri)) {
+			t.Errorf("no %s", uri)
+		}
 	}
 	out.(map[string]any)["runs"].([]any)[0].(map[string]any)["results"].([]any)[0].(map[string]any)["level"] = "bad"
 	if s.Validate(out) == nil {
@@ -126,7 +143,7 @@ func TestGitLab(t *testing.T) {
 			t.Errorf("severity %s", s)
 		}
 		at := i["location"].(map[string]any)
-		if p := at["path"]; p != "data.contract.yaml" && p != "o.yaml" {
+		if p := at["path"]; p != "data.contract.yaml" && p != "a: b%.yaml" {
 			t.Errorf("path %s", p)
 		}
 		if at["lines"].(map[string]any)["begin"].(float64) < 1 {
@@ -159,7 +176,10 @@ func TestGitHub(t *testing.T) {
 	if !strings.Contains(lines[annotations-1], "%0A+18 more") {
 		t.Errorf("%q", lines[annotations-1])
 	}
-	if got := Outputs(sample()); !strings.HasPrefix(got, "status=failed\npassed=1\n") {
+	if got := Outputs(sample(), ""); !strings.HasPrefix(got, "status=failed\npassed=1\n") {
+		t.Error(got)
+	}
+	if got := Outputs(sample(), Skipped); !strings.HasPrefix(got, "status=skipped\n") {
 		t.Error(got)
 	}
 }
