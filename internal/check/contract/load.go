@@ -79,7 +79,8 @@ func Load(file string, b []byte) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}}
+	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}, made: map[*node]*Column{},
+		logical: map[*Object]map[string]*Column{}, physical: map[*Object]map[string]*Column{}}
 	switch {
 	case n.kind != 'm':
 		l.fail(n, "a contract is a mapping with keys")
@@ -106,6 +107,9 @@ type loader struct {
 	root *node
 	errs Errors
 	keys map[string]bool
+	made map[*node]*Column // by property
+
+	logical, physical map[*Object]map[string]*Column // by the names of the contract, and of the data
 }
 
 func (l *loader) fail(n *node, format string, args ...any) {

@@ -45,7 +45,7 @@ func (l *loader) object(n *node) {
 	l.objectOptions(o, n)
 	var primary []*node
 	for _, p := range n.get("properties").items() {
-		if c := l.property(o, p); c != nil && p.get("primaryKey").bool() {
+		if l.property(o, p); l.made[p] != nil && p.get("primaryKey").bool() {
 			primary = append(primary, p)
 		}
 	}
@@ -58,13 +58,13 @@ func (l *loader) object(n *node) {
 		return int(x - y)
 	})
 	for _, p := range primary {
-		o.PrimaryKey = append(o.PrimaryKey, p.get("name").str())
+		o.PrimaryKey = append(o.PrimaryKey, l.made[p].Name)
 	}
 	if len(primary) > 0 {
 		l.add(primary[0], &Check{Kind: PrimaryKey, Object: o, Columns: o.PrimaryKey, Code: "primary-key", Severity: Failure, Text: strings.Join(o.PrimaryKey, ", ") + " identify a row"})
 	}
 	for _, p := range n.get("properties").items() {
-		if c := o.Column(p.get("name").str()); c != nil {
+		if c := l.made[p]; c != nil {
 			l.columnChecks(o, c, p)
 		}
 	}
@@ -163,16 +163,37 @@ func (l *loader) glob(n *node, pattern string) Glob {
 var logicalTypes = map[string]cell.Type{"": cell.Any, "string": cell.String, "date": cell.Date, "timestamp": cell.Datetime, "time": cell.Time, "number": cell.Number,
 	"integer": cell.Integer, "object": cell.Object, "array": cell.Array, "boolean": cell.Boolean}
 
-func (l *loader) property(o *Object, n *node) *Column {
-	name := n.get("physicalName").str()
+// take takes a column in, if its names are new.
+func (l *loader) take(o *Object, c *Column, n *node) bool {
+	if l.logical[o] == nil {
+		l.logical[o], l.physical[o] = map[string]*Column{}, map[string]*Column{}
+	}
+	name := c.Logical
 	if name == "" {
-		name = n.get("name").str()
+		name = c.Name
 	}
-	if o.Column(name) != nil {
+	switch {
+	case l.physical[o][c.Name] != nil:
+		l.fail(n, "the column %q stands here twice", c.Name)
+		return false
+	case l.logical[o][name] != nil:
 		l.fail(n, "the column %q stands here twice", name)
-		return nil
+		return false
 	}
-	c := &Column{Name: name, Description: n.get("description").str(), Partition: n.get("partitioned").bool(), Line: n.line, Col: n.col}
+	l.physical[o][c.Name], l.logical[o][name], l.made[n] = c, c, c
+	o.Columns = append(o.Columns, c)
+	return true
+}
+
+// property reads a column. Its name in the data is physicalName, if there is one.
+func (l *loader) property(o *Object, n *node) {
+	c := &Column{Name: n.get("name").str(), Description: n.get("description").str(), Partition: n.get("partitioned").bool(), Line: n.line, Col: n.col}
+	if p := n.get("physicalName").str(); p != "" && p != c.Name {
+		c.Name, c.Logical = p, c.Name
+	}
+	if !l.take(o, c, n) {
+		return
+	}
 	c.Spec.Type = logicalTypes[n.get("logicalType").str()]
 	if f := n.get("logicalTypeOptions").get("format"); f != nil && formatMatters(c.Spec.Type, f.str()) {
 		c.Spec.Format = f.str()
@@ -188,8 +209,6 @@ func (l *loader) property(o *Object, n *node) *Column {
 			l.fail(p, "unknown property %q", name)
 		}
 	}
-	o.Columns = append(o.Columns, c)
-	return c
 }
 
 // formatMatters is false for the sizes (i32, f64, …) that ODCS calls the format of a number, and for its default ones.

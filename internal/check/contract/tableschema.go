@@ -69,12 +69,10 @@ func (l *loader) field(o *Object, n *node) {
 		l.fail(n, "a field has a name")
 		return
 	}
-	if o.Column(name) != nil {
-		l.fail(n, "the field %q stands here twice", name)
+	c := &Column{Name: name, Description: n.get("description").str(), Line: n.line, Col: n.col}
+	if !l.take(o, c, n) {
 		return
 	}
-	c := &Column{Name: name, Description: n.get("description").str(), Line: n.line, Col: n.col}
-	o.Columns = append(o.Columns, c)
 	var categories *node
 	for _, k := range n.keys {
 		switch k.name {
@@ -154,12 +152,13 @@ func (l *loader) fieldConstraints(o *Object, c *Column, n *node) {
 
 func (l *loader) schemaKeys(o *Object, n *node) {
 	if p := n.get("primaryKey"); p != nil {
-		if o.PrimaryKey = p.strs(); l.haveColumns(p, o, o.PrimaryKey, "primaryKey") {
+		var ok bool
+		if o.PrimaryKey, ok = l.columns(p, o, p.strs(), "primaryKey"); ok {
 			l.add(p, &Check{Kind: PrimaryKey, Object: o, Columns: o.PrimaryKey, Code: "primary-key", Severity: Failure, Text: strings.Join(o.PrimaryKey, ", ") + " identify a row"})
 		}
 	}
 	for _, u := range n.get("uniqueKeys").items() {
-		if names := u.strs(); l.haveColumns(u, o, names, "uniqueKeys") {
+		if names, ok := l.columns(u, o, u.strs(), "uniqueKeys"); ok {
 			l.add(u, &Check{Kind: Unique, Object: o, Columns: names, Code: "unique-error", Severity: Failure, Text: strings.Join(names, ", ") + " are unique together"})
 		}
 	}
@@ -179,11 +178,11 @@ func (l *loader) schemaReference(o *Object, n *node) {
 	ref := &Reference{Columns: r.get("fields").strs(), Files: r.get("resource").str()}
 	if ref.Files == "" {
 		ref.Object = o.Name
-		if !l.haveColumns(r, o, ref.Columns, "foreignKeys") {
+		if _, ok := l.columns(r, o, ref.Columns, "foreignKeys"); !ok {
 			return
 		}
 	}
-	if !l.haveColumns(n, o, from, "foreignKeys") {
+	if _, ok := l.columns(n, o, from, "foreignKeys"); !ok {
 		return
 	}
 	if len(from) != len(ref.Columns) {
