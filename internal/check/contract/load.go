@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -79,7 +80,7 @@ func Load(file string, b []byte) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}, made: map[*node]*Column{},
+	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}, made: map[*node]*Column{}, options: map[*node]bool{},
 		logical: map[*Object]map[string]*Column{}, physical: map[*Object]map[string]*Column{}}
 	switch {
 	case n.kind != 'm':
@@ -95,7 +96,7 @@ func Load(file string, b []byte) (*Contract, error) {
 		l.fail(n, "the contract has no check that tarn can run, so nothing can pass")
 	}
 	if len(l.errs) > 0 {
-		slices.SortStableFunc(l.errs, func(a, b *Error) int { return a.Line - b.Line })
+		slices.SortStableFunc(l.errs, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 		return nil, l.errs
 	}
 	return l.c, nil
@@ -108,6 +109,8 @@ type loader struct {
 	errs Errors
 	keys map[string]bool
 	made map[*node]*Column // by property
+
+	options map[*node]bool // the custom properties that were read
 
 	logical, physical map[*Object]map[string]*Column // by the names of the contract, and of the data
 }

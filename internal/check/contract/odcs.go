@@ -34,6 +34,22 @@ func (l *loader) odcs(n *node) {
 		l.object(o)
 	}
 	l.relations(n)
+	l.stray(n)
+}
+
+// stray finds options of tarn where it reads none: those of objects and properties are read with them.
+func (l *loader) stray(n *node) {
+	for _, p := range n.get("customProperties").items() {
+		if name := p.get("property").str(); strings.HasPrefix(name, "tarn.") && !l.options[p] {
+			l.fail(p, "the property %q belongs to an object or a property of its own", name)
+		}
+	}
+	for _, k := range n.keys {
+		l.stray(k.node)
+	}
+	for _, e := range n.list {
+		l.stray(e)
+	}
 }
 
 func (l *loader) object(n *node) {
@@ -77,15 +93,16 @@ func (l *loader) object(n *node) {
 func (l *loader) objectOptions(o *Object, n *node) {
 	for _, p := range n.get("customProperties").items() {
 		v := p.get("value")
+		l.options[p] = true
 		switch p.get("property").str() {
 		case "tarn.format":
 			if o.Format = v.str(); !slices.Contains(Formats, o.Format) {
-				l.fail(v, "unknown format %q; there are %s", o.Format, strings.Join(Formats, ", "))
+				l.fail(v, "unknown format %s; there are %s", v.shown(), strings.Join(Formats, ", "))
 			}
 		case "tarn.fieldsMatch":
 			l.match(o, v)
 		case "tarn.missingValues":
-			o.Missing = v.strs()
+			o.Missing = l.missing(v, "tarn.missingValues")
 		case "tarn.dialect":
 			l.dialect(o, v)
 		case "tarn.drift":
@@ -103,7 +120,7 @@ var Formats = []string{"csv", "tsv", "jsonl", "parquet"}
 
 func (l *loader) match(o *Object, v *node) {
 	if o.Match = Match(v.str()); !slices.Contains([]Match{Exact, Equal, Subset, Superset, Partial}, o.Match) {
-		l.fail(v, "fieldsMatch is exact, equal, subset, superset or partial, not %q", v.str())
+		l.fail(v, "fieldsMatch is exact, equal, subset, superset or partial, not %s", v.shown())
 	}
 }
 
@@ -116,8 +133,8 @@ func (l *loader) dialect(o *Object, n *node) {
 	}
 	for _, k := range n.keys {
 		one := func(to *string) {
-			if *to = k.node.str(); len(*to) != 1 {
-				l.fail(k.node, "%s is one character of ASCII", k.name)
+			if *to = k.node.str(); k.kind != 's' || len(*to) != 1 {
+				l.fail(k.node, "%s is one character of ASCII, not %s", k.name, k.shown())
 			}
 		}
 		switch k.name {
@@ -130,18 +147,17 @@ func (l *loader) dialect(o *Object, n *node) {
 		case "commentChar":
 			one(&d.Comment)
 		case "doubleQuote":
-			d.NoDouble = !k.node.bool()
+			d.NoDouble = !l.flag(k.node, k.name)
 		case "header":
-			d.NoHeader = !k.node.bool()
+			d.NoHeader = !l.flag(k.node, k.name)
 		case "skipInitialSpace":
-			d.SkipInitial = k.node.bool()
+			d.SkipInitial = l.flag(k.node, k.name)
 		case "skipRows":
-			f, _ := k.node.number()
-			d.Skip = int(f)
+			d.Skip = l.whole(k.node, k.name)
 		case "encoding":
 			d.Encoding = strings.ToLower(k.node.str())
 			if !slices.Contains(Encodings, d.Encoding) {
-				l.fail(k.node, "unknown encoding %q; there are %s", k.node.str(), strings.Join(Encodings, ", "))
+				l.fail(k.node, "unknown encoding %s; there are %s", k.shown(), strings.Join(Encodings, ", "))
 			}
 		default:
 			l.fail(k.node, "unknown key %q of a dialect", k.name)
@@ -202,6 +218,7 @@ func (l *loader) property(o *Object, n *node) {
 		l.fail(n, "%v", err)
 	}
 	for _, p := range n.get("customProperties").items() {
+		l.options[p] = true
 		switch name := p.get("property").str(); {
 		case name == "tarn.drift":
 			c.Drift = l.drift(p.get("value"), true)
@@ -276,24 +293,21 @@ func (l *loader) constraints(o *Object, c *Column, n *node) {
 			}
 			ck.Kind, ck.Number, ck.Text = MultipleOf, f, fmt.Sprintf("%s is a multiple of %v", c.Name, f)
 		case "minLength", "maxLength":
-			f, ok := k.node.number()
-			if !ok || f < 0 {
-				l.fail(k.node, "%s is a number of characters", k.name)
-				continue
-			}
+			f := float64(l.whole(k.node, k.name))
 			ck.Kind, ck.Number, ck.Text = MinLength, f, fmt.Sprintf("%s has at least %v characters", c.Name, f)
 			if k.name == "maxLength" {
 				ck.Kind, ck.Text = MaxLength, fmt.Sprintf("%s has at most %v characters", c.Name, f)
 			}
 		case "pattern":
-			p, err := cell.NewPattern(k.node.str())
+			p, err := cell.NewPattern(l.text(k.node, k.name))
 			if err != nil {
 				l.fail(k.node, "%v", err)
 				continue
 			}
 			ck.Kind, ck.Pattern, ck.Text = PatternOf, p, fmt.Sprintf("%s matches %s", c.Name, p)
 		case "enum":
-			ck.Kind, ck.Values, ck.Text = Enum, k.node.strs(), fmt.Sprintf("%s is one of %s", c.Name, short(k.node.strs()))
+			ck.Kind, ck.Values = Enum, l.values(k.node, k.name)
+			ck.Text = fmt.Sprintf("%s is one of %s", c.Name, short(ck.Values))
 		case "format", "timezone", "defaultTimezone", "required", "unique":
 			continue
 		default:
@@ -324,7 +338,7 @@ func (l *loader) bound(c *Column, k key, ck *Check) bool {
 		limit, ok = cell.Value{Float: f}, true
 	}
 	if !ok {
-		l.fail(k.node, "%s: %q is no %s", k.name, k.node.str(), c.Spec.Type)
+		l.fail(k.node, "%s: %s is no %s", k.name, k.shown(), c.Spec.Type)
 		return false
 	}
 	ck.Limit, ck.Bound = limit, k.node.str()

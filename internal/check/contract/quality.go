@@ -78,14 +78,16 @@ func (l *loader) library(o *Object, c *Column, n *node) {
 	case "duplicateValues":
 		ck.Code = "unique-error"
 		if c == nil {
-			ck.Columns = args.get("properties").strs()
+			if ck.Columns = l.names(args.get("properties"), "properties"); ck.Columns == nil && args.get("properties") != nil {
+				return
+			}
 		}
 	case "missingValues":
-		ck.Values = args.get("missingValues").strs()
-		if ck.Values == nil {
+		if args.get("missingValues") == nil {
 			l.fail(n, "missingValues needs arguments: {missingValues: […]}")
 			return
 		}
+		ck.Values = l.missing(args.get("missingValues"), "missingValues")
 	case "invalidValues":
 		if !l.invalid(ck, args, n) {
 			return
@@ -143,15 +145,15 @@ func (l *loader) column(n *node, o *Object, name *string, what string) bool {
 }
 
 func (l *loader) invalid(ck *Check, args, n *node) bool {
-	ck.Values = args.get("validValues").strs()
+	ck.Values = l.values(args.get("validValues"), "validValues")
 	if p := args.get("pattern"); p != nil {
 		var err error
-		if ck.Pattern, err = cell.NewPattern(p.str()); err != nil {
+		if ck.Pattern, err = cell.NewPattern(l.text(p, "pattern")); err != nil {
 			l.fail(p, "%v", err)
 			return false
 		}
 	}
-	if ck.Values == nil && ck.Pattern == nil {
+	if args.get("validValues") == nil && ck.Pattern == nil {
 		l.fail(n, "invalidValues needs arguments: {validValues: […]} or {pattern: …}")
 		return false
 	}
