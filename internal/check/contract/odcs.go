@@ -61,7 +61,9 @@ func (l *loader) object(n *node) {
 	l.objectOptions(o, n)
 	var primary []*node
 	for _, p := range n.get("properties").items() {
-		if l.property(o, p); l.made[p] != nil && p.get("primaryKey").bool() {
+		l.property(o, p)
+		l.nested(p, o.Name+"."+p.get("name").str())
+		if l.made[p] != nil && p.get("primaryKey").bool() {
 			primary = append(primary, p)
 		}
 	}
@@ -225,6 +227,22 @@ func (l *loader) property(o *Object, n *node) {
 		case strings.HasPrefix(name, "tarn."):
 			l.fail(p, "unknown property %q", name)
 		}
+	}
+}
+
+// nested lists what a property says about the inside of its values, which nothing looks at.
+func (l *loader) nested(n *node, path string) {
+	if r := n.get("logicalTypeOptions").get("required"); r != nil {
+		l.notRun(r, "required properties of "+path)
+	}
+	for _, p := range n.get("properties").items() {
+		inner := path + "." + p.get("name").str()
+		l.notRun(p, "nested property "+inner)
+		l.nested(p, inner)
+	}
+	if i := n.get("items"); i != nil {
+		l.notRun(i, "items of "+path)
+		l.nested(i, path+"[]")
 	}
 }
 
