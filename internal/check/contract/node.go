@@ -27,8 +27,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Line == 0 {
+	switch {
+	case e.Line == 0:
 		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+	case e.Col == 0:
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
 	}
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg)
 }
@@ -159,6 +162,21 @@ func (n *node) plain() any {
 	return n.value
 }
 
+// way is the deepest node on the way.
+func (n *node) way(path []string) *node {
+	for _, p := range path {
+		next := n.get(p)
+		if i, err := strconv.Atoi(p); err == nil && i >= 0 && i < len(n.list) {
+			next = n.list[i]
+		}
+		if next == nil {
+			return n
+		}
+		n = next
+	}
+	return n
+}
+
 // at is the place of the deepest node on the way.
 func (n *node) at(path []string) (line, col int) {
 	line, col = n.line, n.col
@@ -193,16 +211,19 @@ func parse(file string, b []byte) (*node, error) {
 	if strings.HasSuffix(file, ".json") {
 		return parseJSON(file, b)
 	}
-	var doc yaml.Node
+	var doc, second yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, Errors{{file, 1, 1, "the contract is empty"}}
 		}
-		return nil, yamlError(file, err)
+		return nil, yamlError(file, b, err)
 	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, Errors{{file, 0, 0, "a contract is one YAML document, and here are several"}}
+	switch err := dec.Decode(&second); {
+	case err == nil:
+		return nil, Errors{{file, second.Line, second.Column, "a contract is one YAML document, and here a second one begins"}}
+	case !errors.Is(err, io.EOF):
+		return nil, yamlError(file, b, err)
 	}
 	c := &converter{file: file, left: maxNodes}
 	n := c.convert(doc.Content[0], 0)
@@ -212,16 +233,65 @@ func parse(file string, b []byte) (*node, error) {
 	return n, nil
 }
 
-func yamlError(file string, err error) error {
+// yamlError has the line at which the text goes wrong. The library names none for some errors, and for others the one before that where
+// the mapping begins, so that the lines are tried.
+func yamlError(file string, b []byte, err error) error {
 	msg := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 0
 	if rest, ok := strings.CutPrefix(msg, "line "); ok {
-		num, text, _ := strings.Cut(rest, ": ")
-		if n, nerr := strconv.Atoi(num); nerr == nil {
-			line, msg = n, text
+		if num, text, ok := strings.Cut(rest, ": "); ok && strings.Trim(num, "0123456789") == "" {
+			msg = text
 		}
 	}
-	return Errors{{file, line, min(line, 1), msg}}
+	return Errors{{file, brokenLine(b), 0, msg}}
+}
+
+// maxTries bounds what is read to find a line, in bytes.
+const maxTries = 32 << 20
+
+// brokenLine is the line after the most lines that are YAML by themselves, of those up to where the parser gave up. Where a bracket or quote is not
+// closed it is the line of that. 0: not known.
+func brokenLine(b []byte) int {
+	r := &lineReader{text: b}
+	if yamlOnly(r) == nil {
+		return 0
+	}
+	for end, tried := r.at, 0; tried < maxTries; tried += end {
+		end = bytes.LastIndexByte(b[:max(end-1, 0)], '\n') + 1
+		if end == 0 || yamlOnly(bytes.NewReader(b[:end])) == nil {
+			return bytes.Count(b[:end], []byte("\n")) + 1
+		}
+	}
+	return 0
+}
+
+func yamlOnly(r io.Reader) error {
+	dec := yaml.NewDecoder(r)
+	for {
+		if err := dec.Decode(new(yaml.Node)); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// lineReader gives a line at a time, so that at is soon after what was looked at.
+type lineReader struct {
+	text []byte
+	at   int
+}
+
+func (r *lineReader) Read(p []byte) (int, error) {
+	rest := r.text[r.at:]
+	if len(rest) == 0 {
+		return 0, io.EOF
+	}
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i+1]
+	}
+	n := copy(p, rest)
+	r.at += n
+	return n, nil
 }
 
 type converter struct {
