@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"tarn/internal/check/report"
 )
 
 // MaxSize is how large a contract may be, in bytes.
@@ -26,14 +28,16 @@ type Error struct {
 	Msg       string
 }
 
+// Error is one line, whatever keys and values the contract has.
 func (e *Error) Error() string {
+	file, msg := report.Clean(e.File), report.Clean(e.Msg)
 	switch {
 	case e.Line == 0:
-		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+		return fmt.Sprintf("%s: %s", file, msg)
 	case e.Col == 0:
-		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+		return fmt.Sprintf("%s:%d: %s", file, e.Line, msg)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg)
+	return fmt.Sprintf("%s:%d:%d: %s", file, e.Line, e.Col, msg)
 }
 
 // Errors is all that is wrong with a contract, by place.

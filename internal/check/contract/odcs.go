@@ -329,7 +329,7 @@ func (l *loader) constraints(o *Object, c *Column, n *node) {
 		case "format", "timezone", "defaultTimezone", "required", "unique":
 			continue
 		default:
-			l.fail(k.node, "%s has no meaning for a column of a table", k.name)
+			l.fail(k.node, "%q has no meaning for a column of a table", k.name)
 			continue
 		}
 		l.add(k.node, ck)
