@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -213,18 +214,48 @@ func (l *loader) property(o *Object, n *node) {
 		return
 	}
 	c.Spec.Type = logicalTypes[n.get("logicalType").str()]
+	for _, p := range n.get("customProperties").items() {
+		l.option(c, p)
+	}
 	if f := n.get("logicalTypeOptions").get("format"); f != nil && formatMatters(c.Spec.Type, f.str()) {
 		c.Spec.Format = f.str()
 	}
 	if err := c.Spec.Prepare(); err != nil {
 		l.fail(n, "%v", err)
 	}
-	for _, p := range n.get("customProperties").items() {
-		l.options[p] = true
-		switch name := p.get("property").str(); {
-		case name == "tarn.drift":
-			c.Drift = l.drift(p.get("value"), true)
-		case strings.HasPrefix(name, "tarn."):
+}
+
+// option reads a custom property of a column: what a Table Schema says about its text, and limits of drift.
+func (l *loader) option(c *Column, p *node) {
+	name, v := p.get("property").str(), p.get("value")
+	l.options[p] = true
+	switch name {
+	case "tarn.type":
+		t, ok := cell.TypeOf(v.str())
+		if !ok || v.kind != 's' || slices.Contains(slices.Collect(maps.Values(logicalTypes)), t) {
+			l.fail(v, "tarn.type is a type that ODCS lacks: year, yearmonth, duration, list, geopoint or geojson, not %s", v.shown())
+			return
+		}
+		if c.Spec.Type != logicalTypes[logicalNames[t]] {
+			l.fail(v, "tarn.type %s goes with the logicalType %s", t, logicalNames[t])
+		}
+		c.Spec.Type = t
+	case "tarn.decimalChar":
+		c.Spec.DecimalChar = l.text(v, name)
+	case "tarn.groupChar":
+		c.Spec.GroupChar = l.text(v, name)
+	case "tarn.bareNumber":
+		c.Spec.LooseNumber = !l.flag(v, name)
+	case "tarn.trueValues":
+		c.Spec.True = l.values(v, name)
+	case "tarn.falseValues":
+		c.Spec.False = l.values(v, name)
+	case "tarn.missingValues":
+		c.Missing = l.missing(v, name)
+	case "tarn.drift":
+		c.Drift = l.drift(v, true)
+	default:
+		if strings.HasPrefix(name, "tarn.") {
 			l.fail(p, "unknown property %q", name)
 		}
 	}
