@@ -132,21 +132,6 @@ func (n *node) items() []*node {
 	return n.list
 }
 
-// strs are the scalars of a list as text, or the one scalar that stands in its place.
-func (n *node) strs() []string {
-	if n == nil {
-		return nil
-	}
-	if n.kind == 's' {
-		return []string{n.str()}
-	}
-	out := make([]string, 0, len(n.list))
-	for _, e := range n.list {
-		out = append(out, e.str())
-	}
-	return out
-}
-
 // plain is the value as package encoding/json would give it.
 func (n *node) plain() any {
 	switch n.kind {
@@ -237,35 +222,54 @@ func parse(file string, b []byte) (*node, error) {
 	return n, nil
 }
 
-// yamlError has the line at which the text goes wrong. The library names none for some errors, and for others the one before that where
-// the mapping begins, so that the lines are tried.
+// yamlError has the line at which the text goes wrong. The library names none for some errors; the line of its parser is that where the mapping or
+// list begins, less one.
 func yamlError(file string, b []byte, err error) error {
-	msg := strings.TrimPrefix(err.Error(), "yaml: ")
+	msg, near := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if rest, ok := strings.CutPrefix(msg, "line "); ok {
-		if num, text, ok := strings.Cut(rest, ": "); ok && strings.Trim(num, "0123456789") == "" {
-			msg = text
+		num, text, _ := strings.Cut(rest, ": ")
+		if n, nerr := strconv.Atoi(num); nerr == nil {
+			near, msg = n, text
 		}
 	}
-	return Errors{{file, brokenLine(b), 0, msg}}
+	if near > 0 && strings.HasPrefix(msg, "did not find expected") {
+		near++
+	}
+	return Errors{{file, brokenLine(b, near), 0, msg}}
 }
 
-// maxTries bounds what is read to find a line, in bytes.
-const maxTries = 32 << 20
-
-// brokenLine is the line after the most lines that are YAML by themselves, of those up to where the parser gave up. Where a bracket or quote is not
-// closed it is the line of that. 0: not known.
-func brokenLine(b []byte) int {
-	r := &lineReader{text: b}
-	if yamlOnly(r) == nil {
-		return 0
-	}
-	for end, tried := r.at, 0; tried < maxTries; tried += end {
-		end = bytes.LastIndexByte(b[:max(end-1, 0)], '\n') + 1
-		if end == 0 || yamlOnly(bytes.NewReader(b[:end])) == nil {
-			return bytes.Count(b[:end], []byte("\n")) + 1
+// brokenLine is a line up to which the text is YAML and with which it is none: that at which the parser gave up, one of the two before, for it looks
+// ahead, or the line that it named, or the first one. Where there is none it is what the parser named.
+func brokenLine(b []byte, near int) int {
+	starts := []int{0}
+	for i, c := range b {
+		if c == '\n' {
+			starts = append(starts, i+1)
 		}
 	}
-	return 0
+	starts = append(starts, len(b))
+	good := func(lines int) bool { return yamlOnly(bytes.NewReader(b[:starts[lines]])) == nil }
+	r := &lineReader{text: b}
+	if yamlOnly(r) == nil {
+		return near
+	}
+	last := 1
+	for last < len(starts)-1 && starts[last] < r.at {
+		last++
+	}
+	tries := []int{last, last - 1, last - 2, near}
+	if b[0] != '{' && b[0] != '[' { // such a text is open from its first line on
+		tries = append(tries, 1)
+	}
+	for _, n := range tries {
+		if n >= 1 && n <= last && good(n-1) && !good(n) {
+			return n
+		}
+	}
+	if near == 0 {
+		return last
+	}
+	return near
 }
 
 func yamlOnly(r io.Reader) error {
