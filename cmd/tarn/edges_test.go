@@ -41,7 +41,7 @@ var edges = map[string][]string{
 	"internal/check/table":     {},
 	"internal/check/decode":    {"internal/check/table"},
 	"internal/check/rows":      {"internal/check/cell", "internal/check/table", "internal/check/spill"},
-	"internal/check/contract":  {"internal/check/cell"},
+	"internal/check/contract":  {"internal/check/cell", "internal/check/report"},
 	"internal/profile":         {"internal/check/cell", "internal/check/decode", "internal/check/table", "internal/drift", "store/digest"},
 	"internal/check":           {"internal/check/cell", "internal/check/contract", "internal/check/table", "internal/check/spill", "internal/check/decode", "internal/check/report"},
 	"internal/profile/compare": {"internal/profile", "internal/drift", "internal/check/report"},

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"tarn/internal/check/cell"
+	"tarn/internal/check/report"
 )
 
 // Comments are notes for a contract that is written: by object, column or check.
@@ -66,10 +69,22 @@ func (c *Contract) of(o *Object, column string) []*Check {
 // lossy gathers what a form can't say.
 type lossy []string
 
-func (l *lossy) lose(k *Check) { *l = append(*l, k.Key+" ("+k.Text+")") }
+func (l *lossy) lose(k *Check) { l.say("%s (%s)", k.Key, k.Text) }
+
+func (l *lossy) say(format string, args ...any) {
+	*l = append(*l, report.Clean(fmt.Sprintf(format, args...)))
+}
+
+// notRun names what the contract asks of others, which no form is given.
+func (l *lossy) notRun(c *Contract) {
+	for _, n := range c.NotRun {
+		l.say("line %d: %s", n.Line, n.What)
+	}
+}
 
 var logicalNames = map[cell.Type]string{cell.String: "string", cell.Integer: "integer", cell.Number: "number", cell.Boolean: "boolean", cell.Date: "date", cell.Time: "time", cell.Datetime: "timestamp",
-	cell.Object: "object", cell.Array: "array", cell.Year: "integer", cell.Geojson: "object"}
+	cell.Object: "object", cell.Array: "array", cell.Year: "integer", cell.Geojson: "object",
+	cell.YearMonth: "string", cell.Duration: "string", cell.List: "string", cell.Geopoint: "string"}
 
 // EncodeODCS writes a contract as ODCS v3.1. What it can't say is returned in words.
 func EncodeODCS(c *Contract, id string, comments Comments) (text []byte, lost []string, err error) {
@@ -92,6 +107,7 @@ func EncodeODCS(c *Contract, id string, comments Comments) (text []byte, lost []
 		schema.Content = append(schema.Content, comment(c.odcsObject(o, comments, &l).node, comments[o]))
 	}
 	top.set("schema", schema, "")
+	l.notRun(c)
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
@@ -118,17 +134,26 @@ func (c *Contract) odcsObject(o *Object, comments Comments, l *lossy) pairs {
 	for _, col := range o.Columns {
 		columns.Content = append(columns.Content, c.odcsColumn(o, col, comments, l).node)
 	}
+	relationships := list()
 	for _, k := range c.of(o, "") {
-		if q := odcsQuality(k, l); q != nil {
+		if from, to, ok := c.shorthand(k); ok {
+			r := mapping()
+			r.set("from", flow(listOf(from)), "")
+			r.set("to", flow(listOf(to)), "")
+			relationships.Content = append(relationships.Content, flow(r.node))
+		} else if q := odcsQuality(k, l); q != nil {
 			quality.Content = append(quality.Content, comment(q, comments[k]))
 		}
 	}
 	for _, k := range c.Checks { // custom checks that name one column stand with the object
-		if k.Object == o && len(k.Columns) == 1 && k.Custom.Check != "" {
+		if k.Object == o && len(k.Columns) == 1 && k.custom() {
 			if q := odcsQuality(k, l); q != nil {
 				quality.Content = append(quality.Content, comment(q, comments[k]))
 			}
 		}
+	}
+	if len(relationships.Content) > 0 {
+		m.set("relationships", relationships, "")
 	}
 	if len(columns.Content) > 0 {
 		m.set("properties", columns, "")
@@ -139,6 +164,32 @@ func (c *Contract) odcsObject(o *Object, comments Comments, l *lossy) pairs {
 	return m
 }
 
+// custom says that ODCS has a check as a rule of type custom only.
+func (k *Check) custom() bool {
+	return k.Custom.Check != "" || k.Kind == ForeignKey && k.Ref.Object == ""
+}
+
+var shorthandName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// shorthand is a foreign key as a relationship, OBJECT.COLUMN; false where the names are not of the characters that the standard allows there.
+func (c *Contract) shorthand(k *Check) (from, to []string, ok bool) {
+	if k.Kind != ForeignKey || k.Custom.Check != "" || k.Ref.Object == "" {
+		return nil, nil, false
+	}
+	for _, o := range c.Objects {
+		if o.Name == k.Ref.Object {
+			from, to, ok = k.Object.logicals(k.Columns), o.logicals(k.Ref.Columns), true
+		}
+	}
+	for _, n := range slices.Concat(from, to, []string{k.Object.Name, k.Ref.Object}) {
+		ok = ok && shorthandName.MatchString(n)
+	}
+	for i := range from {
+		from[i], to[i] = k.Object.Name+"."+from[i], k.Ref.Object+"."+to[i]
+	}
+	return from, to, ok
+}
+
 func comment(q *yaml.Node, text string) *yaml.Node {
 	q.HeadComment = text
 	return q
@@ -146,12 +197,7 @@ func comment(q *yaml.Node, text string) *yaml.Node {
 
 func (o *Object) customProperties() *yaml.Node {
 	props := list()
-	add := func(name string, value any) {
-		p := mapping()
-		p.set("property", name, "")
-		p.set("value", value, "")
-		props.Content = append(props.Content, p.node)
-	}
+	add := func(name string, value any) { addProperty(props, name, value) }
 	if o.Match != Subset && o.Match != "" {
 		add("tarn.fieldsMatch", string(o.Match))
 	}
@@ -166,6 +212,42 @@ func (o *Object) customProperties() *yaml.Node {
 	}
 	if o.Drift != nil {
 		add("tarn.drift", o.Drift.fields())
+	}
+	return props
+}
+
+func addProperty(props *yaml.Node, name string, value any) {
+	p := mapping()
+	p.set("property", name, "")
+	p.set("value", value, "")
+	props.Content = append(props.Content, p.node)
+}
+
+// customProperties are what ODCS has no key for.
+func (col *Column) customProperties() *yaml.Node {
+	props := list()
+	s := col.Spec
+	if logicalTypes[logicalNames[s.Type]] != s.Type {
+		addProperty(props, "tarn.type", s.Type.String())
+	}
+	for _, x := range []struct{ name, value string }{{"decimalChar", s.DecimalChar}, {"groupChar", s.GroupChar}} {
+		if x.value != "" {
+			addProperty(props, "tarn."+x.name, x.value)
+		}
+	}
+	if s.LooseNumber {
+		addProperty(props, "tarn.bareNumber", false)
+	}
+	for _, x := range []struct {
+		name   string
+		values []string
+	}{{"trueValues", s.True}, {"falseValues", s.False}, {"missingValues", col.Missing}} {
+		if x.values != nil {
+			addProperty(props, "tarn."+x.name, flow(listOf(x.values)))
+		}
+	}
+	if col.Drift != nil {
+		addProperty(props, "tarn.drift", col.Drift.fields())
 	}
 	return props
 }
@@ -195,7 +277,10 @@ func (d *Dialect) fields() map[string]any {
 
 func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *lossy) pairs {
 	m := mapping()
-	m.set("name", col.Name, comments[col])
+	m.set("name", o.logical(col.Name), comments[col])
+	if col.Logical != "" {
+		m.set("physicalName", col.Name, "")
+	}
 	if col.Description != "" {
 		m.set("description", col.Description, "")
 	}
@@ -205,8 +290,6 @@ func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *loss
 		if f := col.Spec.Format; f != "" && f != "default" {
 			options.set("format", f, "")
 		}
-	} else if col.Spec.Type != cell.Any {
-		*l = append(*l, fmt.Sprintf("%s: the type %s", col.Name, col.Spec.Type))
 	}
 	if col.Partition {
 		m.set("partitioned", true, "")
@@ -215,39 +298,56 @@ func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *loss
 		m.set("primaryKey", true, "")
 		m.set("primaryKeyPosition", at+1, "")
 	}
-	if col.Drift != nil {
-		p := mapping()
-		p.set("property", "tarn.drift", "")
-		p.set("value", col.Drift.fields(), "")
-		props := list()
-		props.Content = append(props.Content, p.node)
+	if props := col.customProperties(); len(props.Content) > 0 {
 		m.set("customProperties", props, "")
 	}
 	quality := list()
+	relationships := list()
 	for _, k := range c.of(o, col.Name) {
-		switch k.Kind {
-		case TypeOf, PrimaryKey:
-		case Required:
+		if name := optionNames[k.Kind]; name != "" {
+			if v := optionValue(k, col); hasOption(col.Spec.Type, k.Kind, v) {
+				options.set(name, v, comments[k])
+				continue
+			}
+		}
+		switch _, to, ok := c.shorthand(k); {
+		case k.Kind == Required:
 			m.set("required", true, comments[k])
-		case Unique:
+		case k.Kind == Unique:
 			m.set("unique", true, comments[k])
-		case Minimum, Maximum, AboveMin, BelowMax, MultipleOf, MinLength, MaxLength, PatternOf:
-			options.set(optionNames[k.Kind], optionValue(k, col), comments[k])
-		default:
-			if k.Custom.Check == "" {
-				if q := odcsQuality(k, l); q != nil {
-					quality.Content = append(quality.Content, comment(q, comments[k]))
-				}
+		case ok:
+			r := mapping()
+			r.set("to", to[0], "")
+			relationships.Content = append(relationships.Content, flow(r.node))
+		case !k.custom():
+			if q := odcsQuality(k, l); q != nil {
+				quality.Content = append(quality.Content, comment(q, comments[k]))
 			}
 		}
 	}
-	if len(options.node.Content) > 0 {
-		m.set("logicalTypeOptions", options.node, "")
-	}
-	if len(quality.Content) > 0 {
-		m.set("quality", quality, "")
+	for _, x := range []struct {
+		name string
+		node *yaml.Node
+	}{{"logicalTypeOptions", options.node}, {"relationships", relationships}, {"quality", quality}} {
+		if len(x.node.Content) > 0 {
+			m.set(x.name, x.node, "")
+		}
 	}
 	return m
+}
+
+// hasOption says whether the logical type that stands for t has an option, with such a value.
+func hasOption(t cell.Type, k Kind, value any) bool {
+	switch logicalNames[t] {
+	case "string":
+		return k == MinLength || k == MaxLength || k == PatternOf
+	case "integer", "number":
+		_, text := value.(string)
+		return k != MinLength && k != MaxLength && k != PatternOf && !text
+	case "date", "time", "timestamp":
+		return k == Minimum || k == Maximum || k == AboveMin || k == BelowMax
+	}
+	return false
 }
 
 var optionNames = map[Kind]string{Minimum: "minimum", Maximum: "maximum", AboveMin: "exclusiveMinimum", BelowMax: "exclusiveMaximum", MultipleOf: "multipleOf", MinLength: "minLength", MaxLength: "maxLength", PatternOf: "pattern"}
@@ -285,15 +385,19 @@ func odcsQuality(k *Check, l *lossy) *yaml.Node {
 	q := mapping()
 	args := mapping()
 	switch k.Kind {
-	case Source, Labels, Shape, PrimaryKey:
+	case Source, Labels, Shape, PrimaryKey, TypeOf:
 		return nil
+	case PatternOf: // of a type whose options have none
+		q.set("metric", "invalidValues", "")
+		args.set("pattern", k.Pattern.String(), "")
+		q.set("mustBe", 0, "")
 	case Enum:
 		q.set("metric", "invalidValues", "")
 		args.set("validValues", flow(listOf(k.Values)), "")
 		q.set("mustBe", 0, "")
 	case Unique:
 		q.set("metric", "duplicateValues", "")
-		args.set("properties", flow(listOf(k.Columns)), "")
+		args.set("properties", flow(listOf(k.Object.logicals(k.Columns))), "")
 		q.set("mustBe", 0, "")
 	case Nulls, MissingOf, Invalid, Duplicates, RowCount:
 		q.set("metric", string(k.Kind), "")
@@ -307,17 +411,22 @@ func odcsQuality(k *Check, l *lossy) *yaml.Node {
 			args.set("pattern", k.Pattern.String(), "")
 		}
 		if k.Kind == Duplicates && len(k.Columns) > 1 {
-			args.set("properties", flow(listOf(k.Columns)), "")
+			args.set("properties", flow(listOf(k.Object.logicals(k.Columns))), "")
 		}
 		k.Want.set(q)
 	default:
-		if k.Custom.Check == "" {
+		body := k.Custom
+		if body.Check == "" && k.custom() && !strings.Contains(k.Ref.Files, "#") && !slices.ContainsFunc(k.Ref.Columns, func(n string) bool { return strings.Contains(n, ",") }) {
+			body = Body{Check: string(ForeignKey), Columns: k.Columns, To: k.Ref.Files + "#" + strings.Join(k.Ref.Columns, ",")}
+		}
+		if body.Check == "" {
 			l.lose(k)
 			return nil
 		}
+		body.Columns, body.Column, body.Label = k.Object.logicals(body.Columns), k.Object.logical(body.Column), k.Object.logical(body.Label)
 		q.set("type", "custom", "")
 		q.set("engine", Engine, "")
-		q.set("implementation", k.Custom.fields(), "")
+		q.set("implementation", body.fields(), "")
 	}
 	if len(args.node.Content) > 0 {
 		q.set("arguments", args.node, "")
@@ -390,111 +499,4 @@ func (b *Body) fields() *yaml.Node {
 		}
 	}
 	return m.node
-}
-
-// EncodeTableSchema writes an object as a Table Schema. What it can't say is returned in words.
-func EncodeTableSchema(c *Contract, o *Object) (text []byte, lost []string, err error) {
-	var l lossy
-	top := schemaDoc{Name: o.Name, Description: o.Description, PrimaryKey: o.PrimaryKey, FieldsMatch: string(o.Match)}
-	if !slices.Equal(o.Missing, []string{""}) {
-		top.Missing = o.Missing
-	}
-	if o.Drift != nil {
-		l = append(l, o.Name+": tarn.drift")
-	}
-	for _, col := range o.Columns {
-		if col.Drift != nil {
-			l = append(l, o.Name+"."+col.Name+": tarn.drift")
-		}
-		top.Fields = append(top.Fields, c.schemaField(o, col, &l))
-	}
-	for _, k := range c.Checks {
-		if k.Object != o || len(k.Columns) == 1 && k.Kind != ForeignKey {
-			continue
-		}
-		switch k.Kind {
-		case Source, Labels, Shape, PrimaryKey:
-		case Unique:
-			top.UniqueKeys = append(top.UniqueKeys, k.Columns)
-		case ForeignKey:
-			if k.Ref.Object != "" && k.Ref.Object != o.Name || k.Ref.Dataset != "" {
-				l.lose(k)
-				continue
-			}
-			f := schemaForeign{Fields: k.Columns}
-			f.Reference.Resource, f.Reference.Fields = k.Ref.Files, k.Ref.Columns
-			top.ForeignKeys = append(top.ForeignKeys, f)
-		default:
-			l.lose(k)
-		}
-	}
-	b, err := json.MarshalIndent(top, "", "  ")
-	return append(b, '\n'), l, err
-}
-
-type schemaDoc struct {
-	Name        string          `json:"name,omitempty"`
-	Description string          `json:"description,omitempty"`
-	FieldsMatch string          `json:"fieldsMatch,omitempty"`
-	Missing     []string        `json:"missingValues,omitempty"`
-	Fields      []schemaField   `json:"fields"`
-	PrimaryKey  []string        `json:"primaryKey,omitempty"`
-	UniqueKeys  [][]string      `json:"uniqueKeys,omitempty"`
-	ForeignKeys []schemaForeign `json:"foreignKeys,omitempty"`
-}
-
-type schemaForeign struct {
-	Fields    []string `json:"fields"`
-	Reference struct {
-		Resource string   `json:"resource"`
-		Fields   []string `json:"fields"`
-	} `json:"reference"`
-}
-
-type schemaField struct {
-	Name        string         `json:"name"`
-	Type        string         `json:"type"`
-	Format      string         `json:"format,omitempty"`
-	Description string         `json:"description,omitempty"`
-	DecimalChar string         `json:"decimalChar,omitempty"`
-	GroupChar   string         `json:"groupChar,omitempty"`
-	BareNumber  *bool          `json:"bareNumber,omitempty"`
-	True        []string       `json:"trueValues,omitempty"`
-	False       []string       `json:"falseValues,omitempty"`
-	Missing     []string       `json:"missingValues,omitempty"`
-	Constraints map[string]any `json:"constraints,omitempty"`
-}
-
-func (c *Contract) schemaField(o *Object, col *Column, l *lossy) schemaField {
-	s := col.Spec
-	f := schemaField{Name: col.Name, Type: s.Type.String(), Format: s.Format, Description: col.Description, DecimalChar: s.DecimalChar, GroupChar: s.GroupChar, True: s.True, False: s.False, Missing: col.Missing, Constraints: map[string]any{}}
-	if s.LooseNumber {
-		f.BareNumber = new(bool)
-	}
-	for _, k := range c.of(o, col.Name) {
-		switch k.Kind {
-		case TypeOf, PrimaryKey, ForeignKey:
-		case Required, Unique:
-			f.Constraints[string(k.Kind)] = true
-		case Enum:
-			f.Constraints["enum"] = k.Values
-		case Minimum, Maximum, AboveMin, BelowMax, MinLength, MaxLength, PatternOf:
-			f.Constraints[optionNames[k.Kind]] = optionValue(k, col)
-		case Nulls:
-			if k.Want != (Want{Set: true}) || k.Severity != Failure {
-				l.lose(k)
-				continue
-			}
-			f.Constraints["required"] = true
-		case Invalid:
-			if k.Want != (Want{Set: true}) || k.Severity != Failure || k.Values == nil || k.Pattern != nil {
-				l.lose(k)
-				continue
-			}
-			f.Constraints["enum"] = k.Values
-		default:
-			l.lose(k)
-		}
-	}
-	return f
 }

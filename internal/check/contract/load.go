@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -79,7 +80,8 @@ func Load(file string, b []byte) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}}
+	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}, made: map[*node]*Column{}, options: map[*node]bool{},
+		logical: map[*Object]map[string]*Column{}, physical: map[*Object]map[string]*Column{}}
 	switch {
 	case n.kind != 'm':
 		l.fail(n, "a contract is a mapping with keys")
@@ -94,7 +96,7 @@ func Load(file string, b []byte) (*Contract, error) {
 		l.fail(n, "the contract has no check that tarn can run, so nothing can pass")
 	}
 	if len(l.errs) > 0 {
-		slices.SortStableFunc(l.errs, func(a, b *Error) int { return a.Line - b.Line })
+		slices.SortStableFunc(l.errs, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 		return nil, l.errs
 	}
 	return l.c, nil
@@ -106,6 +108,11 @@ type loader struct {
 	root *node
 	errs Errors
 	keys map[string]bool
+	made map[*node]*Column // by property
+
+	options map[*node]bool // the custom properties that were read
+
+	logical, physical map[*Object]map[string]*Column // by the names of the contract, and of the data
 }
 
 func (l *loader) fail(n *node, format string, args ...any) {
@@ -136,50 +143,120 @@ func (l *loader) validate(n *node, url string) bool {
 	return false
 }
 
-// tell words what is wrong. Where a part of the schema fails, the validator calls all keys that this part knows unknown, too: those are echoes.
+// tell words what is wrong. Where a part of the schema fails, the validator calls all keys that this part knows unknown, too: those are echoes, of
+// which the innermost say most.
 func (l *loader) tell(n *node, es []*jsonschema.ValidationError) (found, echoes Errors) {
-	p := message.NewPrinter(language.English)
 	seen := map[string]bool{}
+	deepest := 0
 	for _, e := range es {
-		path, msg, echo := e.InstanceLocation, e.ErrorKind.LocalizedString(p), false
-		switch k := e.ErrorKind.(type) {
-		case *kind.OneOf:
-			if keys := alternatives(e); len(keys) > 0 && len(k.Subschemas) == 0 {
-				msg = "one of these keys is needed: " + strings.Join(keys, ", ")
-			}
-		case *kind.AdditionalProperties:
-			path, msg = append(slices.Clone(path), k.Properties[0]), fmt.Sprintf("unknown key %q", k.Properties[0])
-		case *kind.FalseSchema:
-			if len(path) > 0 {
-				key := path[len(path)-1]
-				msg, echo = fmt.Sprintf("unknown key %q", key), bytes.Contains(odcsSchema, []byte(`"`+key+`":`))
-			}
-		}
+		path, msg, echo := l.word(n, e)
 		line, col := n.at(path)
 		if place := fmt.Sprintf("%d:%d:%s", line, col, msg); seen[place] {
 			continue
 		} else {
 			seen[place] = true
 		}
-		if err := (&Error{l.c.File, line, col, msg}); echo {
-			echoes = append(echoes, err)
-		} else {
+		err := &Error{l.c.File, line, col, msg}
+		switch {
+		case !echo:
 			found = append(found, err)
+		case len(path) > deepest:
+			deepest, echoes = len(path), Errors{err}
+		case len(path) == deepest:
+			echoes = append(echoes, err)
 		}
 	}
 	return found, echoes
 }
 
-// alternatives are the keys of which one is missing.
-func alternatives(e *jsonschema.ValidationError) (keys []string) {
-	for _, c := range e.Causes {
-		for _, l := range leaves(c) {
-			if r, ok := l.ErrorKind.(*kind.Required); ok {
-				keys = append(keys, r.Missing...)
+// word is one error in words, and the way to where it is.
+func (l *loader) word(n *node, e *jsonschema.ValidationError) (path []string, msg string, echo bool) {
+	path = e.InstanceLocation
+	if i := slices.Index(path, "logicalTypeOptions"); i >= 0 && n.way(path[:i]).get("logicalType") == nil {
+		return path[:i+1], "options need a logicalType, and the property has none", false
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.OneOf:
+		return path, choice(e, k.Subschemas), false
+	case *kind.AnyOf:
+		return path, choice(e, nil), false
+	case *kind.Not: // the schemas have one
+		return append(slices.Clone(path), "from"), "a relationship of a property has no from: it is the property", false
+	case *kind.MinItems:
+		return path, fmt.Sprintf("%d elements are needed, and here are %d", k.Want, k.Got), false
+	case *kind.MinProperties:
+		return path, fmt.Sprintf("%d keys are needed, and here are %d", k.Want, k.Got), false
+	case *kind.AdditionalProperties:
+		key := k.Properties[0]
+		if i := len(path) - 1; i > 0 && path[i] == "logicalTypeOptions" {
+			return append(slices.Clone(path), key), fmt.Sprintf("the logicalType %s has no option %q", n.way(path[:i]).get("logicalType").str(), key), false
+		}
+		return append(slices.Clone(path), key), fmt.Sprintf("unknown key %q", key), false
+	case *kind.FalseSchema:
+		if len(path) > 0 {
+			key := path[len(path)-1]
+			if bytes.Contains(odcsSchema, []byte(`"`+key+`":`)) {
+				return path, fmt.Sprintf("the key %q has no meaning here", key), true
 			}
+			return path, fmt.Sprintf("unknown key %q", key), false
 		}
 	}
-	return keys
+	return path, e.ErrorKind.LocalizedString(message.NewPrinter(language.English)), false
+}
+
+// choice words which of the alternatives of a oneOf or anyOf are wanted; more than one of oneOf may have matched.
+func choice(e *jsonschema.ValidationError, matched []int) string {
+	var keys, types, both []string
+	alternatives := alternativesAt(e.SchemaURL)
+	for i, a := range alternatives {
+		switch {
+		case len(a.Required) > 0:
+			keys = append(keys, strings.Join(a.Required, " and "))
+			if slices.Contains(matched, i) {
+				both = append(both, strings.Join(a.Required, " and "))
+			}
+		case a.Type != "":
+			types = append(types, map[string]string{"string": "a text", "object": "a mapping", "array": "a list"}[a.Type])
+		}
+	}
+	switch {
+	case strings.Contains(e.SchemaURL, "/RelationshipBase/"):
+		return "a relationship names OBJECT.COLUMN or schema/ID/properties/ID, or a list of these"
+	case len(both) > 0:
+		return "only one of these keys can be here: " + strings.Join(both, ", ")
+	case len(keys) > 0 && len(keys) == len(alternatives):
+		return "one of these keys is needed: " + strings.Join(keys, ", ")
+	case len(types) > 0 && len(types) == len(alternatives):
+		return strings.Join(types, " or ") + " is wanted here"
+	}
+	return "this is in none of the forms that it may have"
+}
+
+// alternative is what a schema of a oneOf or anyOf begins with.
+type alternative struct {
+	Required []string
+	Type     string
+}
+
+// alternativesAt are the alternatives of the schema at a URL.
+func alternativesAt(url string) []alternative {
+	text := odcsSchema
+	file, pointer, _ := strings.Cut(url, "#/")
+	if strings.HasSuffix(file, checksURL) {
+		text = checksSchema
+	}
+	for _, p := range strings.Split(pointer, "/") {
+		var doc map[string]json.RawMessage
+		if json.Unmarshal(text, &doc) != nil {
+			return nil
+		}
+		text = doc[p]
+	}
+	var s struct{ OneOf, AnyOf []alternative }
+	if json.Unmarshal(text, &s) != nil {
+		return nil
+	}
+	return append(s.OneOf, s.AnyOf...)
 }
 
 func isChoice(e *jsonschema.ValidationError) bool {

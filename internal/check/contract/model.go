@@ -80,7 +80,8 @@ const (
 
 // Column is a column of a table.
 type Column struct {
-	Name        string
+	Name        string // that the data has
+	Logical     string // what the contract calls it, where that is something else
 	Description string
 	Spec        cell.Spec
 	Missing     []string // nil: as the object says
@@ -97,6 +98,22 @@ func (o *Object) Column(name string) *Column {
 		}
 	}
 	return nil
+}
+
+// logical is what the contract calls a column of the data.
+func (o *Object) logical(name string) string {
+	if c := o.Column(name); c != nil && c.Logical != "" {
+		return c.Logical
+	}
+	return name
+}
+
+func (o *Object) logicals(names []string) []string {
+	var all []string
+	for _, n := range names {
+		all = append(all, o.logical(n))
+	}
+	return all
 }
 
 // Severity says what a failed check means.

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"tarn/internal/check/report"
 )
 
 // MaxSize is how large a contract may be, in bytes.
@@ -26,11 +28,16 @@ type Error struct {
 	Msg       string
 }
 
+// Error is one line, whatever keys and values the contract has.
 func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+	file, msg := report.Clean(e.File), report.Clean(e.Msg)
+	switch {
+	case e.Line == 0:
+		return fmt.Sprintf("%s: %s", file, msg)
+	case e.Col == 0:
+		return fmt.Sprintf("%s:%d: %s", file, e.Line, msg)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg)
+	return fmt.Sprintf("%s:%d:%d: %s", file, e.Line, e.Col, msg)
 }
 
 // Errors is all that is wrong with a contract, by place.
@@ -125,21 +132,6 @@ func (n *node) items() []*node {
 	return n.list
 }
 
-// strs are the scalars of a list as text, or the one scalar that stands in its place.
-func (n *node) strs() []string {
-	if n == nil {
-		return nil
-	}
-	if n.kind == 's' {
-		return []string{n.str()}
-	}
-	out := make([]string, 0, len(n.list))
-	for _, e := range n.list {
-		out = append(out, e.str())
-	}
-	return out
-}
-
 // plain is the value as package encoding/json would give it.
 func (n *node) plain() any {
 	switch n.kind {
@@ -157,6 +149,21 @@ func (n *node) plain() any {
 		return l
 	}
 	return n.value
+}
+
+// way is the deepest node on the way.
+func (n *node) way(path []string) *node {
+	for _, p := range path {
+		next := n.get(p)
+		if i, err := strconv.Atoi(p); err == nil && i >= 0 && i < len(n.list) {
+			next = n.list[i]
+		}
+		if next == nil {
+			return n
+		}
+		n = next
+	}
+	return n
 }
 
 // at is the place of the deepest node on the way.
@@ -193,16 +200,19 @@ func parse(file string, b []byte) (*node, error) {
 	if strings.HasSuffix(file, ".json") {
 		return parseJSON(file, b)
 	}
-	var doc yaml.Node
+	var doc, second yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, Errors{{file, 1, 1, "the contract is empty"}}
 		}
-		return nil, yamlError(file, err)
+		return nil, yamlError(file, b, err)
 	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, Errors{{file, 0, 0, "a contract is one YAML document, and here are several"}}
+	switch err := dec.Decode(&second); {
+	case err == nil:
+		return nil, Errors{{file, second.Line, second.Column, "a contract is one YAML document, and here a second one begins"}}
+	case !errors.Is(err, io.EOF):
+		return nil, yamlError(file, b, err)
 	}
 	c := &converter{file: file, left: maxNodes}
 	n := c.convert(doc.Content[0], 0)
@@ -212,16 +222,84 @@ func parse(file string, b []byte) (*node, error) {
 	return n, nil
 }
 
-func yamlError(file string, err error) error {
-	msg := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 0
+// yamlError has the line at which the text goes wrong. The library names none for some errors; the line of its parser is that where the mapping or
+// list begins, less one.
+func yamlError(file string, b []byte, err error) error {
+	msg, near := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if rest, ok := strings.CutPrefix(msg, "line "); ok {
 		num, text, _ := strings.Cut(rest, ": ")
 		if n, nerr := strconv.Atoi(num); nerr == nil {
-			line, msg = n, text
+			near, msg = n, text
 		}
 	}
-	return Errors{{file, line, min(line, 1), msg}}
+	if near > 0 && strings.HasPrefix(msg, "did not find expected") {
+		near++
+	}
+	return Errors{{file, brokenLine(b, near), 0, msg}}
+}
+
+// brokenLine is a line up to which the text is YAML and with which it is none: that at which the parser gave up, one of the two before, for it looks
+// ahead, or the line that it named, or the first one. Where there is none it is what the parser named.
+func brokenLine(b []byte, near int) int {
+	starts := []int{0}
+	for i, c := range b {
+		if c == '\n' {
+			starts = append(starts, i+1)
+		}
+	}
+	starts = append(starts, len(b))
+	good := func(lines int) bool { return yamlOnly(bytes.NewReader(b[:starts[lines]])) == nil }
+	r := &lineReader{text: b}
+	if yamlOnly(r) == nil {
+		return near
+	}
+	last := 1
+	for last < len(starts)-1 && starts[last] < r.at {
+		last++
+	}
+	tries := []int{last, last - 1, last - 2, near}
+	if b[0] != '{' && b[0] != '[' { // such a text is open from its first line on
+		tries = append(tries, 1)
+	}
+	for _, n := range tries {
+		if n >= 1 && n <= last && good(n-1) && !good(n) {
+			return n
+		}
+	}
+	if near == 0 {
+		return last
+	}
+	return near
+}
+
+func yamlOnly(r io.Reader) error {
+	dec := yaml.NewDecoder(r)
+	for {
+		if err := dec.Decode(new(yaml.Node)); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// lineReader gives a line at a time, so that at is soon after what was looked at.
+type lineReader struct {
+	text []byte
+	at   int
+}
+
+func (r *lineReader) Read(p []byte) (int, error) {
+	rest := r.text[r.at:]
+	if len(rest) == 0 {
+		return 0, io.EOF
+	}
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i+1]
+	}
+	n := copy(p, rest)
+	r.at += n
+	return n, nil
 }
 
 type converter struct {

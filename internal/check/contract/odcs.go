@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -34,6 +35,22 @@ func (l *loader) odcs(n *node) {
 		l.object(o)
 	}
 	l.relations(n)
+	l.stray(n)
+}
+
+// stray finds options of tarn where it reads none: those of objects and properties are read with them.
+func (l *loader) stray(n *node) {
+	for _, p := range n.get("customProperties").items() {
+		if name := p.get("property").str(); strings.HasPrefix(name, "tarn.") && !l.options[p] {
+			l.fail(p, "the property %q belongs to an object or a property of its own", name)
+		}
+	}
+	for _, k := range n.keys {
+		l.stray(k.node)
+	}
+	for _, e := range n.list {
+		l.stray(e)
+	}
 }
 
 func (l *loader) object(n *node) {
@@ -45,7 +62,9 @@ func (l *loader) object(n *node) {
 	l.objectOptions(o, n)
 	var primary []*node
 	for _, p := range n.get("properties").items() {
-		if c := l.property(o, p); c != nil && p.get("primaryKey").bool() {
+		l.property(o, p)
+		l.nested(p, o.Name+"."+p.get("name").str())
+		if l.made[p] != nil && p.get("primaryKey").bool() {
 			primary = append(primary, p)
 		}
 	}
@@ -58,13 +77,13 @@ func (l *loader) object(n *node) {
 		return int(x - y)
 	})
 	for _, p := range primary {
-		o.PrimaryKey = append(o.PrimaryKey, p.get("name").str())
+		o.PrimaryKey = append(o.PrimaryKey, l.made[p].Name)
 	}
 	if len(primary) > 0 {
 		l.add(primary[0], &Check{Kind: PrimaryKey, Object: o, Columns: o.PrimaryKey, Code: "primary-key", Severity: Failure, Text: strings.Join(o.PrimaryKey, ", ") + " identify a row"})
 	}
 	for _, p := range n.get("properties").items() {
-		if c := o.Column(p.get("name").str()); c != nil {
+		if c := l.made[p]; c != nil {
 			l.columnChecks(o, c, p)
 		}
 	}
@@ -77,15 +96,16 @@ func (l *loader) object(n *node) {
 func (l *loader) objectOptions(o *Object, n *node) {
 	for _, p := range n.get("customProperties").items() {
 		v := p.get("value")
+		l.options[p] = true
 		switch p.get("property").str() {
 		case "tarn.format":
 			if o.Format = v.str(); !slices.Contains(Formats, o.Format) {
-				l.fail(v, "unknown format %q; there are %s", o.Format, strings.Join(Formats, ", "))
+				l.fail(v, "unknown format %s; there are %s", v.shown(), strings.Join(Formats, ", "))
 			}
 		case "tarn.fieldsMatch":
 			l.match(o, v)
 		case "tarn.missingValues":
-			o.Missing = v.strs()
+			o.Missing = l.missing(v, "tarn.missingValues")
 		case "tarn.dialect":
 			l.dialect(o, v)
 		case "tarn.drift":
@@ -103,7 +123,7 @@ var Formats = []string{"csv", "tsv", "jsonl", "parquet"}
 
 func (l *loader) match(o *Object, v *node) {
 	if o.Match = Match(v.str()); !slices.Contains([]Match{Exact, Equal, Subset, Superset, Partial}, o.Match) {
-		l.fail(v, "fieldsMatch is exact, equal, subset, superset or partial, not %q", v.str())
+		l.fail(v, "fieldsMatch is exact, equal, subset, superset or partial, not %s", v.shown())
 	}
 }
 
@@ -116,8 +136,8 @@ func (l *loader) dialect(o *Object, n *node) {
 	}
 	for _, k := range n.keys {
 		one := func(to *string) {
-			if *to = k.node.str(); len(*to) != 1 {
-				l.fail(k.node, "%s is one character of ASCII", k.name)
+			if *to = k.node.str(); k.kind != 's' || len(*to) != 1 {
+				l.fail(k.node, "%s is one character of ASCII, not %s", k.name, k.shown())
 			}
 		}
 		switch k.name {
@@ -130,18 +150,17 @@ func (l *loader) dialect(o *Object, n *node) {
 		case "commentChar":
 			one(&d.Comment)
 		case "doubleQuote":
-			d.NoDouble = !k.node.bool()
+			d.NoDouble = !l.flag(k.node, k.name)
 		case "header":
-			d.NoHeader = !k.node.bool()
+			d.NoHeader = !l.flag(k.node, k.name)
 		case "skipInitialSpace":
-			d.SkipInitial = k.node.bool()
+			d.SkipInitial = l.flag(k.node, k.name)
 		case "skipRows":
-			f, _ := k.node.number()
-			d.Skip = int(f)
+			d.Skip = l.whole(k.node, k.name)
 		case "encoding":
 			d.Encoding = strings.ToLower(k.node.str())
 			if !slices.Contains(Encodings, d.Encoding) {
-				l.fail(k.node, "unknown encoding %q; there are %s", k.node.str(), strings.Join(Encodings, ", "))
+				l.fail(k.node, "unknown encoding %s; there are %s", k.shown(), strings.Join(Encodings, ", "))
 			}
 		default:
 			l.fail(k.node, "unknown key %q of a dialect", k.name)
@@ -163,33 +182,99 @@ func (l *loader) glob(n *node, pattern string) Glob {
 var logicalTypes = map[string]cell.Type{"": cell.Any, "string": cell.String, "date": cell.Date, "timestamp": cell.Datetime, "time": cell.Time, "number": cell.Number,
 	"integer": cell.Integer, "object": cell.Object, "array": cell.Array, "boolean": cell.Boolean}
 
-func (l *loader) property(o *Object, n *node) *Column {
-	name := n.get("physicalName").str()
+// take takes a column in, if its names are new.
+func (l *loader) take(o *Object, c *Column, n *node) bool {
+	if l.logical[o] == nil {
+		l.logical[o], l.physical[o] = map[string]*Column{}, map[string]*Column{}
+	}
+	name := c.Logical
 	if name == "" {
-		name = n.get("name").str()
+		name = c.Name
 	}
-	if o.Column(name) != nil {
+	switch {
+	case l.physical[o][c.Name] != nil:
+		l.fail(n, "the column %q stands here twice", c.Name)
+		return false
+	case l.logical[o][name] != nil:
 		l.fail(n, "the column %q stands here twice", name)
-		return nil
+		return false
 	}
-	c := &Column{Name: name, Description: n.get("description").str(), Partition: n.get("partitioned").bool(), Line: n.line, Col: n.col}
+	l.physical[o][c.Name], l.logical[o][name], l.made[n] = c, c, c
+	o.Columns = append(o.Columns, c)
+	return true
+}
+
+// property reads a column. Its name in the data is physicalName, if there is one.
+func (l *loader) property(o *Object, n *node) {
+	c := &Column{Name: n.get("name").str(), Description: n.get("description").str(), Partition: n.get("partitioned").bool(), Line: n.line, Col: n.col}
+	if p := n.get("physicalName").str(); p != "" && p != c.Name {
+		c.Name, c.Logical = p, c.Name
+	}
+	if !l.take(o, c, n) {
+		return
+	}
 	c.Spec.Type = logicalTypes[n.get("logicalType").str()]
+	for _, p := range n.get("customProperties").items() {
+		l.option(c, p)
+	}
 	if f := n.get("logicalTypeOptions").get("format"); f != nil && formatMatters(c.Spec.Type, f.str()) {
 		c.Spec.Format = f.str()
 	}
 	if err := c.Spec.Prepare(); err != nil {
 		l.fail(n, "%v", err)
 	}
-	for _, p := range n.get("customProperties").items() {
-		switch name := p.get("property").str(); {
-		case name == "tarn.drift":
-			c.Drift = l.drift(p.get("value"), true)
-		case strings.HasPrefix(name, "tarn."):
+}
+
+// option reads a custom property of a column: what a Table Schema says about its text, and limits of drift.
+func (l *loader) option(c *Column, p *node) {
+	name, v := p.get("property").str(), p.get("value")
+	l.options[p] = true
+	switch name {
+	case "tarn.type":
+		t, ok := cell.TypeOf(v.str())
+		if !ok || v.kind != 's' || slices.Contains(slices.Collect(maps.Values(logicalTypes)), t) {
+			l.fail(v, "tarn.type is a type that ODCS lacks: year, yearmonth, duration, list, geopoint or geojson, not %s", v.shown())
+			return
+		}
+		if c.Spec.Type != logicalTypes[logicalNames[t]] {
+			l.fail(v, "tarn.type %s goes with the logicalType %s", t, logicalNames[t])
+		}
+		c.Spec.Type = t
+	case "tarn.decimalChar":
+		c.Spec.DecimalChar = l.text(v, name)
+	case "tarn.groupChar":
+		c.Spec.GroupChar = l.text(v, name)
+	case "tarn.bareNumber":
+		c.Spec.LooseNumber = !l.flag(v, name)
+	case "tarn.trueValues":
+		c.Spec.True = l.values(v, name)
+	case "tarn.falseValues":
+		c.Spec.False = l.values(v, name)
+	case "tarn.missingValues":
+		c.Missing = l.missing(v, name)
+	case "tarn.drift":
+		c.Drift = l.drift(v, true)
+	default:
+		if strings.HasPrefix(name, "tarn.") {
 			l.fail(p, "unknown property %q", name)
 		}
 	}
-	o.Columns = append(o.Columns, c)
-	return c
+}
+
+// nested lists what a property says about the inside of its values, which nothing looks at.
+func (l *loader) nested(n *node, path string) {
+	if r := n.get("logicalTypeOptions").get("required"); r != nil {
+		l.notRun(r, "required properties of "+path)
+	}
+	for _, p := range n.get("properties").items() {
+		inner := path + "." + p.get("name").str()
+		l.notRun(p, "nested property "+inner)
+		l.nested(p, inner)
+	}
+	if i := n.get("items"); i != nil {
+		l.notRun(i, "items of "+path)
+		l.nested(i, path+"[]")
+	}
 }
 
 // formatMatters is false for the sizes (i32, f64, …) that ODCS calls the format of a number, and for its default ones.
@@ -257,28 +342,25 @@ func (l *loader) constraints(o *Object, c *Column, n *node) {
 			}
 			ck.Kind, ck.Number, ck.Text = MultipleOf, f, fmt.Sprintf("%s is a multiple of %v", c.Name, f)
 		case "minLength", "maxLength":
-			f, ok := k.node.number()
-			if !ok || f < 0 {
-				l.fail(k.node, "%s is a number of characters", k.name)
-				continue
-			}
+			f := float64(l.whole(k.node, k.name))
 			ck.Kind, ck.Number, ck.Text = MinLength, f, fmt.Sprintf("%s has at least %v characters", c.Name, f)
 			if k.name == "maxLength" {
 				ck.Kind, ck.Text = MaxLength, fmt.Sprintf("%s has at most %v characters", c.Name, f)
 			}
 		case "pattern":
-			p, err := cell.NewPattern(k.node.str())
+			p, err := cell.NewPattern(l.text(k.node, k.name))
 			if err != nil {
 				l.fail(k.node, "%v", err)
 				continue
 			}
 			ck.Kind, ck.Pattern, ck.Text = PatternOf, p, fmt.Sprintf("%s matches %s", c.Name, p)
 		case "enum":
-			ck.Kind, ck.Values, ck.Text = Enum, k.node.strs(), fmt.Sprintf("%s is one of %s", c.Name, short(k.node.strs()))
+			ck.Kind, ck.Values = Enum, l.values(k.node, k.name)
+			ck.Text = fmt.Sprintf("%s is one of %s", c.Name, short(ck.Values))
 		case "format", "timezone", "defaultTimezone", "required", "unique":
 			continue
 		default:
-			l.fail(k.node, "%s has no meaning for a column of a table", k.name)
+			l.fail(k.node, "%q has no meaning for a column of a table", k.name)
 			continue
 		}
 		l.add(k.node, ck)
@@ -305,7 +387,7 @@ func (l *loader) bound(c *Column, k key, ck *Check) bool {
 		limit, ok = cell.Value{Float: f}, true
 	}
 	if !ok {
-		l.fail(k.node, "%s: %q is no %s", k.name, k.node.str(), c.Spec.Type)
+		l.fail(k.node, "%s: %s is no %s", k.name, k.shown(), c.Spec.Type)
 		return false
 	}
 	ck.Limit, ck.Bound = limit, k.node.str()

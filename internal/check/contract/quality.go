@@ -78,21 +78,26 @@ func (l *loader) library(o *Object, c *Column, n *node) {
 	case "duplicateValues":
 		ck.Code = "unique-error"
 		if c == nil {
-			ck.Columns = args.get("properties").strs()
+			if ck.Columns = l.names(args.get("properties"), "properties"); ck.Columns == nil && args.get("properties") != nil {
+				return
+			}
 		}
 	case "missingValues":
-		ck.Values = args.get("missingValues").strs()
-		if ck.Values == nil {
+		if args.get("missingValues") == nil {
 			l.fail(n, "missingValues needs arguments: {missingValues: […]}")
 			return
 		}
+		ck.Values = l.missing(args.get("missingValues"), "missingValues")
 	case "invalidValues":
 		if !l.invalid(ck, args, n) {
 			return
 		}
 	}
-	if metric != "rowCount" && !l.haveColumns(n, o, ck.Columns, metric) {
-		return
+	if metric != "rowCount" && c == nil {
+		var ok bool
+		if ck.Columns, ok = l.columns(n, o, ck.Columns, metric); !ok {
+			return
+		}
 	}
 	ck.Text = fmt.Sprintf("%s %s", metric, want)
 	if len(ck.Columns) > 0 {
@@ -104,30 +109,51 @@ func (l *loader) library(o *Object, c *Column, n *node) {
 	l.add(n, ck)
 }
 
-func (l *loader) haveColumns(n *node, o *Object, names []string, what string) bool {
+// find is the column of an object with a name of the contract or, where no column has that, of the data.
+func (l *loader) find(o *Object, name string) *Column {
+	if c := l.logical[o][name]; c != nil {
+		return c
+	}
+	return l.physical[o][name]
+}
+
+// columns are the columns that a check needs, by the names of the data.
+func (l *loader) columns(n *node, o *Object, names []string, what string) ([]string, bool) {
 	if len(names) == 0 {
 		l.fail(n, "%s needs a column", what)
-		return false
+		return nil, false
 	}
+	var found []string
 	for _, name := range names {
-		if o.Column(name) == nil {
+		c := l.find(o, name)
+		if c == nil {
 			l.fail(n, "%s: %s has no column %q", what, o.Name, name)
-			return false
+			return nil, false
 		}
+		found = append(found, c.Name)
 	}
-	return true
+	return found, true
+}
+
+// column is columns for one.
+func (l *loader) column(n *node, o *Object, name *string, what string) bool {
+	found, ok := l.columns(n, o, []string{*name}, what)
+	if ok {
+		*name = found[0]
+	}
+	return ok
 }
 
 func (l *loader) invalid(ck *Check, args, n *node) bool {
-	ck.Values = args.get("validValues").strs()
+	ck.Values = l.values(args.get("validValues"), "validValues")
 	if p := args.get("pattern"); p != nil {
 		var err error
-		if ck.Pattern, err = cell.NewPattern(p.str()); err != nil {
+		if ck.Pattern, err = cell.NewPattern(l.text(p, "pattern")); err != nil {
 			l.fail(p, "%v", err)
 			return false
 		}
 	}
-	if ck.Values == nil && ck.Pattern == nil {
+	if args.get("validValues") == nil && ck.Pattern == nil {
 		l.fail(n, "invalidValues needs arguments: {validValues: […]} or {pattern: …}")
 		return false
 	}
@@ -224,6 +250,9 @@ func (l *loader) body(o *Object, n *node, ck *Check) {
 	if b.Min != nil && b.Max != nil && *b.Min > *b.Max {
 		l.fail(n.get("max"), "max is less than min")
 	}
+	if b.Columns != nil {
+		b.Columns, _ = l.columns(n.get("columns"), o, b.Columns, b.Check)
+	}
 	ck.Columns = b.Columns
 	switch ck.Kind {
 	case FileCount, FileSize:
@@ -250,18 +279,13 @@ func (l *loader) body(o *Object, n *node, ck *Check) {
 	case Freshness:
 		l.freshness(o, n, ck)
 	case Balance:
+		l.column(n.get("column"), o, &b.Column, b.Check)
 		ck.Columns, ck.Text = []string{b.Column}, "classes of "+b.Column
-		l.haveColumns(n.get("column"), o, ck.Columns, b.Check)
 	case Labelled:
+		l.column(n.get("label"), o, &b.Label, b.Check)
 		ck.Text = "same features, same " + b.Label
-		if l.haveColumns(n.get("label"), o, []string{b.Label}, b.Check) && ck.Columns != nil {
-			l.haveColumns(n.get("columns"), o, ck.Columns, b.Check)
-		}
 	case DupRows:
 		ck.Text = "no two rows are the same"
-		if ck.Columns != nil {
-			l.haveColumns(n.get("columns"), o, ck.Columns, b.Check)
-		}
 	}
 	if ck.NeedsRows() && len(o.Columns) == 0 {
 		l.fail(n, "%s looks at rows, and %s has no properties", b.Check, o.Name)
@@ -294,16 +318,15 @@ func (l *loader) leakage(o *Object, n *node, ck *Check) {
 		b.SplitGlobs[k.name] = l.glob(k.node, k.node.str())
 	}
 	ck.Text = fmt.Sprintf("no %s is in two of %s", b.By, strings.Join(b.SplitNames(), ", "))
-	if b.By == "key" {
-		l.haveColumns(n.get("columns"), o, ck.Columns, b.Check)
-	} else if ck.Columns != nil {
+	if b.By == "key" && n.get("columns") == nil {
+		l.fail(n, "%s needs a column", b.Check)
+	} else if b.By != "key" && ck.Columns != nil {
 		l.fail(n.get("columns"), "columns go with by: key")
 	}
 }
 
 // foreign reads "to": OBJECT.COLUMN, or FILES#COLUMN, for several columns with commas.
 func (l *loader) foreign(o *Object, n *node, ck *Check) {
-	l.haveColumns(n.get("columns"), o, ck.Columns, ck.Custom.Check)
 	target, cols, ok := strings.Cut(ck.Custom.To, "#")
 	if !ok {
 		l.fail(n.get("to"), "to is FILES#COLUMN, or FILES#COLUMN,COLUMN")
@@ -312,72 +335,24 @@ func (l *loader) foreign(o *Object, n *node, ck *Check) {
 	l.glob(n.get("to"), target)
 	ck.Ref = &Reference{Files: target, Dataset: ck.Custom.Dataset, Columns: strings.Split(cols, ",")}
 	ck.Text = fmt.Sprintf("%s is in %s", strings.Join(ck.Columns, ", "), ck.Custom.To)
-	if len(ck.Ref.Columns) != len(ck.Columns) {
+	if len(ck.Columns) > 0 && len(ck.Ref.Columns) != len(ck.Columns) {
 		l.fail(n.get("to"), "%d columns point to %d", len(ck.Columns), len(ck.Ref.Columns))
 	}
 }
 
 func (l *loader) freshness(o *Object, n *node, ck *Check) {
 	b := &ck.Custom
-	ck.Columns = []string{b.Column}
-	ck.Text = fmt.Sprintf("the newest %s is at most %s old", b.Column, b.MaxAge)
-	if l.haveColumns(n.get("column"), o, ck.Columns, b.Check) {
+	if l.column(n.get("column"), o, &b.Column, b.Check) {
 		if t := o.Column(b.Column).Spec.Type; t != cell.Date && t != cell.Datetime {
 			l.fail(n.get("column"), "freshness needs a date or a timestamp, and %s is of type %s", b.Column, t)
 		}
 	}
+	ck.Columns = []string{b.Column}
+	ck.Text = fmt.Sprintf("the newest %s is at most %s old", b.Column, b.MaxAge)
 	unit := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}[b.MaxAge[len(b.MaxAge)-1]]
 	f, err := strconv.ParseFloat(b.MaxAge[:len(b.MaxAge)-1], 64)
 	if err != nil || f > 1e6 {
 		l.fail(n.get("maxAge"), "%q is no age", b.MaxAge)
 	}
 	b.Age = time.Duration(f * float64(unit))
-}
-
-// relations reads the relationships of properties and objects, once all objects are known.
-func (l *loader) relations(n *node) {
-	for i, on := range n.get("schema").items() {
-		o := l.c.Objects[i]
-		for _, r := range on.get("relationships").items() {
-			from := r.get("from").strs()
-			for i, f := range from {
-				from[i] = strings.TrimPrefix(f, o.Name+".")
-			}
-			l.relation(o, from, r)
-		}
-		for _, p := range on.get("properties").items() {
-			for _, r := range p.get("relationships").items() {
-				l.relation(o, []string{p.get("name").str()}, r)
-			}
-		}
-	}
-}
-
-func (l *loader) relation(o *Object, from []string, n *node) {
-	to := n.get("to").strs()
-	ref := &Reference{}
-	for _, t := range to {
-		obj, col, ok := strings.Cut(t, ".")
-		if !ok || strings.ContainsAny(t, "/#") {
-			l.notRun(n, "relationship to "+t)
-			return
-		}
-		ref.Object = obj
-		ref.Columns = append(ref.Columns, col)
-	}
-	var target *Object
-	for _, other := range l.c.Objects {
-		if other.Name == ref.Object {
-			target = other
-		}
-	}
-	if target == nil {
-		l.notRun(n, "relationship to "+strings.Join(to, ", ")+", which the contract does not have")
-		return
-	}
-	if len(from) != len(to) || !l.haveColumns(n, o, from, "relationship") || !l.haveColumns(n, target, ref.Columns, "relationship") {
-		return
-	}
-	l.add(n, &Check{Kind: ForeignKey, Object: o, Columns: from, Code: "foreign-key", Severity: Failure, Ref: ref,
-		Text: fmt.Sprintf("%s is in %s", strings.Join(from, ", "), strings.Join(to, ", "))})
 }

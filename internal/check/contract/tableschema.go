@@ -17,7 +17,7 @@ var (
 
 // tableSchema reads a Table Schema of Frictionless v2; one of v1 is one, too.
 func (l *loader) tableSchema(n *node) {
-	name := n.get("name").str()
+	name := l.text(n.get("name"), "name")
 	if name == "" {
 		name = strings.TrimSuffix(strings.TrimSuffix(path.Base(strings.ReplaceAll(l.c.File, `\`, "/")), ".json"), ".schema")
 	}
@@ -27,7 +27,7 @@ func (l *loader) tableSchema(n *node) {
 		switch k.name {
 		case "fields", "primaryKey", "uniqueKeys", "foreignKeys":
 		case "missingValues":
-			o.Missing = missingTexts(k.node)
+			o.Missing = l.missing(k.node, k.name)
 		case "fieldsMatch":
 			if k.kind == 'l' && len(k.list) == 1 { // a draft of v2 had it so
 				k.node = k.list[0]
@@ -35,7 +35,7 @@ func (l *loader) tableSchema(n *node) {
 			l.match(o, k.node)
 		default:
 			if !slices.Contains(schemaWords, k.name) {
-				l.errs = append(l.errs, &Error{l.c.File, k.line, k.col, fmt.Sprintf("unknown key %q of a Table Schema", k.name)})
+				l.unknown(k, "a Table Schema")
 			}
 		}
 	}
@@ -51,59 +51,47 @@ func (l *loader) tableSchema(n *node) {
 	l.schemaKeys(o, n)
 }
 
-// missingTexts are the texts of missingValues; v2 also allows {value, label}.
-func missingTexts(n *node) []string {
-	texts := []string{}
-	for _, v := range n.items() {
-		if v.kind == 'm' {
-			v = v.get("value")
-		}
-		texts = append(texts, v.str())
-	}
-	return texts
-}
-
 func (l *loader) field(o *Object, n *node) {
-	name := n.get("name").str()
-	if n.kind != 'm' || name == "" {
+	if n.kind != 'm' || n.get("name") == nil || n.get("name").value == "" {
 		l.fail(n, "a field has a name")
 		return
 	}
-	if o.Column(name) != nil {
-		l.fail(n, "the field %q stands here twice", name)
+	name := l.text(n.get("name"), "the name of a field")
+	c := &Column{Name: name, Description: n.get("description").str(), Line: n.line, Col: n.col}
+	if !l.take(o, c, n) {
 		return
 	}
-	c := &Column{Name: name, Description: n.get("description").str(), Line: n.line, Col: n.col}
-	o.Columns = append(o.Columns, c)
 	var categories *node
 	for _, k := range n.keys {
 		switch k.name {
-		case "name", "constraints", "categoriesOrdered":
+		case "name", "constraints":
+		case "categoriesOrdered":
+			l.flag(k.node, k.name)
 		case "type":
 			t, ok := cell.TypeOf(k.node.str())
 			if !ok {
-				l.fail(k.node, "unknown type %q", k.node.str())
+				l.fail(k.node, "unknown type %s", k.node.shown())
 			}
 			c.Spec.Type = t
 		case "format":
-			c.Spec.Format = k.node.str()
+			c.Spec.Format = l.text(k.node, k.name)
 		case "decimalChar":
-			c.Spec.DecimalChar = k.node.str()
+			c.Spec.DecimalChar = l.text(k.node, k.name)
 		case "groupChar":
-			c.Spec.GroupChar = k.node.str()
+			c.Spec.GroupChar = l.text(k.node, k.name)
 		case "bareNumber":
-			c.Spec.LooseNumber = !k.node.bool()
+			c.Spec.LooseNumber = !l.flag(k.node, k.name)
 		case "trueValues":
-			c.Spec.True = k.node.strs()
+			c.Spec.True = l.values(k.node, k.name)
 		case "falseValues":
-			c.Spec.False = k.node.strs()
+			c.Spec.False = l.values(k.node, k.name)
 		case "missingValues":
-			c.Missing = missingTexts(k.node)
+			c.Missing = l.missing(k.node, k.name)
 		case "categories":
 			categories = k.node
 		default:
 			if !slices.Contains(fieldWords, k.name) {
-				l.errs = append(l.errs, &Error{l.c.File, k.line, k.col, fmt.Sprintf("unknown key %q of a field", k.name)})
+				l.unknown(k, "a field")
 			}
 		}
 	}
@@ -117,11 +105,8 @@ func (l *loader) field(o *Object, n *node) {
 	l.fieldConstraints(o, c, n.get("constraints"))
 	if categories != nil {
 		values := []string{}
-		for _, v := range categories.items() {
-			if v.kind == 'm' {
-				v = v.get("value")
-			}
-			values = append(values, v.str())
+		for _, v := range l.elements(categories, "categories", "values", 1) {
+			values = append(values, l.value(l.labelled(v, "categories"), "categories"))
 		}
 		l.add(categories, &Check{Kind: Enum, Object: o, Columns: []string{name}, Code: "constraint-error", Severity: Failure, Values: values, Text: fmt.Sprintf("%s is one of %s", name, short(values))})
 	}
@@ -138,11 +123,11 @@ func (l *loader) fieldConstraints(o *Object, c *Column, n *node) {
 	for _, k := range n.keys {
 		switch k.name {
 		case "required":
-			if k.node.bool() {
+			if l.flag(k.node, k.name) {
 				l.add(k.node, &Check{Kind: Required, Object: o, Columns: []string{c.Name}, Code: "constraint-error", Severity: Failure, Text: c.Name + " is there"})
 			}
 		case "unique":
-			if k.node.bool() {
+			if l.flag(k.node, k.name) {
 				l.add(k.node, &Check{Kind: Unique, Object: o, Columns: []string{c.Name}, Code: "unique-error", Severity: Failure, Text: c.Name + " is unique"})
 			}
 		case "format", "timezone", "defaultTimezone", "multipleOf":
@@ -154,16 +139,27 @@ func (l *loader) fieldConstraints(o *Object, c *Column, n *node) {
 
 func (l *loader) schemaKeys(o *Object, n *node) {
 	if p := n.get("primaryKey"); p != nil {
-		if o.PrimaryKey = p.strs(); l.haveColumns(p, o, o.PrimaryKey, "primaryKey") {
-			l.add(p, &Check{Kind: PrimaryKey, Object: o, Columns: o.PrimaryKey, Code: "primary-key", Severity: Failure, Text: strings.Join(o.PrimaryKey, ", ") + " identify a row"})
+		if names := l.names(p, "primaryKey"); names != nil {
+			var ok bool
+			if o.PrimaryKey, ok = l.columns(p, o, names, "primaryKey"); ok {
+				l.add(p, &Check{Kind: PrimaryKey, Object: o, Columns: o.PrimaryKey, Code: "primary-key", Severity: Failure, Text: strings.Join(o.PrimaryKey, ", ") + " identify a row"})
+			}
 		}
 	}
-	for _, u := range n.get("uniqueKeys").items() {
-		if names := u.strs(); l.haveColumns(u, o, names, "uniqueKeys") {
+	for _, u := range l.elements(n.get("uniqueKeys"), "uniqueKeys", "lists of names", 0) {
+		l.elements(u, "a key of uniqueKeys", "names", 1)
+		if u.kind != 'l' || len(u.list) == 0 {
+			continue
+		}
+		names := l.names(u, "uniqueKeys")
+		if names == nil {
+			continue
+		}
+		if names, ok := l.columns(u, o, names, "uniqueKeys"); ok {
 			l.add(u, &Check{Kind: Unique, Object: o, Columns: names, Code: "unique-error", Severity: Failure, Text: strings.Join(names, ", ") + " are unique together"})
 		}
 	}
-	for _, f := range n.get("foreignKeys").items() {
+	for _, f := range l.elements(n.get("foreignKeys"), "foreignKeys", "foreign keys", 0) {
 		l.schemaReference(o, f)
 	}
 }
@@ -171,19 +167,24 @@ func (l *loader) schemaKeys(o *Object, n *node) {
 // schemaReference reads a foreign key; its resource "" is the table itself, another one a file beside it.
 func (l *loader) schemaReference(o *Object, n *node) {
 	r := n.get("reference")
-	from := n.get("fields").strs()
-	if r == nil || r.get("fields") == nil {
+	if n.get("fields") == nil || r == nil || r.get("fields") == nil {
 		l.fail(n, "a foreign key has fields and a reference with fields")
 		return
 	}
-	ref := &Reference{Columns: r.get("fields").strs(), Files: r.get("resource").str()}
+	l.only(n, "a foreign key", "fields", "reference")
+	l.only(r, "a reference", "resource", "fields")
+	from := l.names(n.get("fields"), "fields")
+	ref := &Reference{Columns: l.names(r.get("fields"), "fields"), Files: l.text(r.get("resource"), "resource")}
+	if from == nil || ref.Columns == nil {
+		return
+	}
 	if ref.Files == "" {
 		ref.Object = o.Name
-		if !l.haveColumns(r, o, ref.Columns, "foreignKeys") {
+		if _, ok := l.columns(r, o, ref.Columns, "foreignKeys"); !ok {
 			return
 		}
 	}
-	if !l.haveColumns(n, o, from, "foreignKeys") {
+	if _, ok := l.columns(n, o, from, "foreignKeys"); !ok {
 		return
 	}
 	if len(from) != len(ref.Columns) {
