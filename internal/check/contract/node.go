@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"tarn/internal/check/cell"
 	"tarn/internal/check/report"
 )
 
@@ -62,7 +64,8 @@ func (es Errors) Error() string {
 // node is a value of a contract with its place.
 type node struct {
 	line, col int
-	value     any // nil, bool, int64, float64, string of a scalar
+	value     any    // nil, bool, int64, float64, string of a scalar
+	digits    string // of a number that a float64 is only near to: how it is written
 	keys      []key
 	list      []*node
 	kind      byte // 's'calar, 'm'ap, 'l'ist
@@ -97,7 +100,7 @@ func (n *node) str() string {
 	case nil:
 		return ""
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		return cmp.Or(n.digits, strconv.FormatFloat(v, 'g', -1, 64))
 	default:
 		return fmt.Sprint(v)
 	}
@@ -344,6 +347,7 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 		}
 	case yaml.ScalarNode:
 		n.kind, n.value = 's', scalar(y)
+		n.digits = digits(n.value, y.Value)
 	default:
 		return c.fail(y, "unexpected YAML")
 	}
@@ -369,6 +373,17 @@ func scalar(y *yaml.Node) any {
 		return float64(v)
 	}
 	return v
+}
+
+// digits is how a number is written that was rounded, where a column's type would read it.
+func digits(value any, text string) string {
+	if _, ok := value.(float64); !ok || strings.Trim(text, "+-.0123456789") != "" {
+		return ""
+	}
+	if n, ok := (&cell.Spec{Type: cell.Number}).Parse([]byte(text)); ok && n.Exact != "" {
+		return text
+	}
+	return ""
 }
 
 // parseJSON reads JSON and keeps the places, which package encoding/json does not.
@@ -435,6 +450,7 @@ func (p *jsonParser) value(depth int) (*node, error) {
 		} else if n.value, err = t.Float64(); err != nil {
 			return nil, err
 		}
+		n.digits = digits(n.value, t.String())
 	default:
 		n.value = t
 	}
