@@ -143,9 +143,13 @@ func (f *inferring) tableOf(h *heading, known map[string]int) int {
 		f.tables = append(f.tables, &inferred{format: h.format, enc: h.dialect(), labels: labels, hive: len(h.hive)})
 	}
 	t := f.tables[g]
+	has := map[string]bool{}
+	for _, l := range t.labels {
+		has[l] = true
+	}
 	for _, l := range h.labels {
-		if !slices.Contains(t.labels, l) {
-			t.labels = slices.Insert(t.labels, len(t.labels)-t.hive, l)
+		if !has[l] {
+			t.labels, has[l] = slices.Insert(t.labels, len(t.labels)-t.hive, l), true
 		}
 	}
 	known[key] = g

@@ -40,11 +40,11 @@ func newKeyRule(o *object, s *state, slot int) *keyRule {
 		}
 	}
 	for _, n := range names {
-		k.columns = append(k.columns, columnIndex(o, n))
+		k.columns = append(k.columns, o.Index(n))
 	}
 	switch s.Kind {
 	case contract.Labelled:
-		k.label = columnIndex(o, s.Custom.Label)
+		k.label = o.Index(s.Custom.Label)
 	case contract.ForeignKey:
 		if k.tag = tagLocal; s.referred {
 			k.tag = tagReferred

@@ -100,7 +100,7 @@ func newPass(r *run, o *object) (*pass, error) {
 			p.exprs = append(p.exprs, e)
 		case contract.RowCount:
 		case contract.Freshness, contract.Balance:
-			p.aggs = append(p.aggs, &aggregate{state: s, slot: slot, column: columnIndex(o, s.Columns[0])})
+			p.aggs = append(p.aggs, &aggregate{state: s, slot: slot, column: o.Index(s.Columns[0])})
 		default:
 			if s.sorter != nil {
 				p.keys = append(p.keys, newKeyRule(o, s, slot))
@@ -116,15 +116,6 @@ func newPass(r *run, o *object) (*pass, error) {
 		}
 	}
 	return p, nil
-}
-
-func columnIndex(o *object, name string) int {
-	for i, c := range o.Columns {
-		if c.Name == name {
-			return i
-		}
-	}
-	return -1
 }
 
 // openFiles is how many files are read ahead of the workers.
@@ -452,7 +443,7 @@ func (p *pass) merge(w *worker) {
 func (p *pass) finish() {
 	for _, s := range p.slots {
 		for _, name := range s.Columns {
-			if i := columnIndex(p.o, name); i >= 0 && !p.met[i] {
+			if i := p.o.Index(name); i >= 0 && !p.met[i] {
 				s.skipped = fmt.Sprintf("no file has the column %q", name)
 			}
 		}

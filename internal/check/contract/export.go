@@ -54,16 +54,23 @@ func flow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// of are the checks of a column alone, or of an object.
-func (c *Contract) of(o *Object, column string) []*Check {
-	var cs []*Check
+// owner is a column, by its name, or with "" its object.
+type owner struct {
+	o      *Object
+	column string
+}
+
+// owners are the checks of each column alone, and those of each object that are of no or several columns.
+func (c *Contract) owners() map[owner][]*Check {
+	all := map[owner][]*Check{}
 	for _, k := range c.Checks {
-		own := len(k.Columns) == 1 && k.Columns[0] == column
-		if k.Object == o && (column != "" && own || column == "" && len(k.Columns) != 1) {
-			cs = append(cs, k)
+		of := owner{k.Object, ""}
+		if len(k.Columns) == 1 {
+			of.column = k.Columns[0]
 		}
+		all[of] = append(all[of], k)
 	}
-	return cs
+	return all
 }
 
 // lossy gathers what a form can't say.
@@ -102,9 +109,9 @@ func EncodeODCS(c *Contract, id string, comments Comments) (text []byte, lost []
 	}
 	top.set("version", version, "")
 	top.set("status", "draft", "")
-	schema := list()
+	schema, own := list(), c.owners()
 	for _, o := range c.Objects {
-		schema.Content = append(schema.Content, comment(c.odcsObject(o, comments, &l).node, comments[o]))
+		schema.Content = append(schema.Content, comment(c.odcsObject(o, own, comments, &l).node, comments[o]))
 	}
 	top.set("schema", schema, "")
 	l.notRun(c)
@@ -117,7 +124,7 @@ func EncodeODCS(c *Contract, id string, comments Comments) (text []byte, lost []
 	return b.Bytes(), l, enc.Close()
 }
 
-func (c *Contract) odcsObject(o *Object, comments Comments, l *lossy) pairs {
+func (c *Contract) odcsObject(o *Object, own map[owner][]*Check, comments Comments, l *lossy) pairs {
 	m := mapping()
 	m.set("name", o.Name, "")
 	if o.Description != "" {
@@ -132,10 +139,10 @@ func (c *Contract) odcsObject(o *Object, comments Comments, l *lossy) pairs {
 	columns := list()
 	quality := list()
 	for _, col := range o.Columns {
-		columns.Content = append(columns.Content, c.odcsColumn(o, col, comments, l).node)
+		columns.Content = append(columns.Content, c.odcsColumn(o, col, own[owner{o, col.Name}], comments, l).node)
 	}
 	relationships := list()
-	for _, k := range c.of(o, "") {
+	for _, k := range own[owner{o, ""}] {
 		if from, to, ok := c.shorthand(k); ok {
 			r := mapping()
 			r.set("from", flow(listOf(from)), "")
@@ -275,7 +282,7 @@ func (d *Dialect) fields() map[string]any {
 	return m
 }
 
-func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *lossy) pairs {
+func (c *Contract) odcsColumn(o *Object, col *Column, own []*Check, comments Comments, l *lossy) pairs {
 	m := mapping()
 	m.set("name", o.logical(col.Name), comments[col])
 	if col.Logical != "" {
@@ -303,7 +310,7 @@ func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *loss
 	}
 	quality := list()
 	relationships := list()
-	for _, k := range c.of(o, col.Name) {
+	for _, k := range own {
 		if name := optionNames[k.Kind]; name != "" {
 			if v := optionValue(k, col); hasOption(col.Spec.Type, k.Kind, v) {
 				options.set(name, v, comments[k])

@@ -22,6 +22,7 @@ func EncodeTableSchema(c *Contract, o *Object) (text []byte, lost []string, err 
 			l.say("%s: %s", o.Name, name)
 		}
 	}
+	own := c.owners()
 	for _, col := range o.Columns {
 		if col.Logical != "" {
 			l.say("%s.%s: its name %s", o.Name, col.Name, col.Logical)
@@ -32,7 +33,7 @@ func EncodeTableSchema(c *Contract, o *Object) (text []byte, lost []string, err 
 		if col.Drift != nil {
 			l.say("%s.%s: tarn.drift", o.Name, col.Name)
 		}
-		top.Fields = append(top.Fields, c.schemaField(o, col, &l))
+		top.Fields = append(top.Fields, c.schemaField(col, own[owner{o, col.Name}], &l))
 	}
 	for _, k := range c.Checks {
 		if k.Object != o {
@@ -97,13 +98,13 @@ type schemaField struct {
 	Constraints map[string]any `json:"constraints,omitempty"`
 }
 
-func (c *Contract) schemaField(o *Object, col *Column, l *lossy) schemaField {
+func (c *Contract) schemaField(col *Column, own []*Check, l *lossy) schemaField {
 	s := col.Spec
 	f := schemaField{Name: col.Name, Type: s.Type.String(), Format: s.Format, Description: col.Description, DecimalChar: s.DecimalChar, GroupChar: s.GroupChar, True: s.True, False: s.False, Missing: col.Missing, Constraints: map[string]any{}}
 	if s.LooseNumber {
 		f.BareNumber = new(bool)
 	}
-	for _, k := range c.of(o, col.Name) {
+	for _, k := range own {
 		switch k.Kind {
 		case TypeOf, PrimaryKey, ForeignKey:
 		case Required, Unique:

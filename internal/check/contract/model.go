@@ -48,6 +48,9 @@ type Object struct {
 	Missing     []string // texts that stand for no value; Table Schema: [""]
 	Drift       *Drift   // limits of all columns; nil: those that tarn has
 	Line, Col   int
+
+	places map[string]int // of the first columns, by name
+	placed int            // how many these are
 }
 
 // IsTable says that the object has columns or checks that need rows.
@@ -92,12 +95,26 @@ type Column struct {
 
 // Column is the column of a name, or nil.
 func (o *Object) Column(name string) *Column {
-	for _, c := range o.Columns {
-		if c.Name == name {
-			return c
-		}
+	if i := o.Index(name); i >= 0 {
+		return o.Columns[i]
 	}
 	return nil
+}
+
+// Index is the place of the column of a name among the columns, or -1.
+func (o *Object) Index(name string) int {
+	for ; o.placed < len(o.Columns); o.placed++ {
+		if o.places == nil {
+			o.places = map[string]int{}
+		}
+		if _, twice := o.places[o.Columns[o.placed].Name]; !twice {
+			o.places[o.Columns[o.placed].Name] = o.placed
+		}
+	}
+	if i, ok := o.places[name]; ok {
+		return i
+	}
+	return -1
 }
 
 // logical is what the contract calls a column of the data.

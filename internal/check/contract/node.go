@@ -18,10 +18,10 @@ import (
 )
 
 // MaxSize is how large a contract may be, in bytes.
-const MaxSize = 4 << 20
+const MaxSize = 32 << 20
 
-// maxNodes bounds what aliases of YAML can grow to.
-const maxNodes = 1 << 18
+// maxNodes bounds what a text of so many bytes can become, also by aliases: a column takes ten bytes for each of its nodes.
+func maxNodes(size int) int { return max(1<<18, size/8) }
 
 // Error is what is wrong with a contract, and where.
 type Error struct {
@@ -217,7 +217,7 @@ func parse(file string, b []byte) (*node, error) {
 	case !errors.Is(err, io.EOF):
 		return nil, yamlError(file, b, err)
 	}
-	c := &converter{file: file, left: maxNodes}
+	c := &converter{file: file, left: maxNodes(len(b))}
 	n := c.convert(doc.Content[0], 0)
 	if len(c.errs) > 0 {
 		return nil, c.errs
@@ -388,7 +388,7 @@ func digits(value any, text string) string {
 
 // parseJSON reads JSON and keeps the places, which package encoding/json does not.
 func parseJSON(file string, b []byte) (*node, error) {
-	p := &jsonParser{dec: json.NewDecoder(bytes.NewReader(b)), text: b, left: maxNodes}
+	p := &jsonParser{dec: json.NewDecoder(bytes.NewReader(b)), text: b, left: maxNodes(len(b))}
 	p.dec.UseNumber()
 	n, err := p.value(0)
 	if err == nil {
