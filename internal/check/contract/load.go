@@ -6,7 +6,9 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -182,6 +184,12 @@ func (l *loader) word(n *node, e *jsonschema.ValidationError) (path []string, ms
 		return path, choice(e, nil), false
 	case *kind.Not: // the schemas have one
 		return append(slices.Clone(path), "from"), "a relationship of a property has no from: it is the property", false
+	case *kind.Minimum:
+		return path, fmt.Sprintf("%s or more is needed, and here is %s", ratio(k.Want), ratio(k.Got)), false
+	case *kind.Maximum:
+		return path, fmt.Sprintf("%s or less is needed, and here is %s", ratio(k.Want), ratio(k.Got)), false
+	case *kind.ExclusiveMinimum:
+		return path, fmt.Sprintf("more than %s is needed, and here is %s", ratio(k.Want), ratio(k.Got)), false
 	case *kind.MinItems:
 		return path, fmt.Sprintf("%d elements are needed, and here are %d", k.Want, k.Got), false
 	case *kind.MinProperties:
@@ -202,6 +210,11 @@ func (l *loader) word(n *node, e *jsonschema.ValidationError) (path []string, ms
 		}
 	}
 	return path, e.ErrorKind.LocalizedString(message.NewPrinter(language.English)), false
+}
+
+func ratio(r *big.Rat) string {
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 // choice words which of the alternatives of a oneOf or anyOf are wanted; more than one of oneOf may have matched.
