@@ -194,6 +194,9 @@ func TestBad(t *testing.T) {
 		"bomb":         {"a.gz", bomb, "1000 times"},
 		"json tail":    {"a.json", []byte("{} {}"), "after the end"},
 		"json deep":    {"a.json", []byte(strings.Repeat("[", 20_000)), "deep"},
+		"json bytes":   {"a.json", []byte("{\"a\":\n\"\xff\"}"), "line 2 has the byte 0xff"},
+		"json cut":     {"a.json", []byte("\"" + strings.Repeat("x", 64<<10-2) + "\xc3\""), "line 1 has the byte 0xc3"},
+		"json end":     {"a.json", []byte("{}\xc3"), "line 1 has the byte 0xc3"},
 		"png size":     {"a.png", pngHeader(1<<20, 1<<20), "too large"},
 		"ragged":       {"a.csv", []byte("a,b\n1\n"), "row 2"},
 	} {
