@@ -199,6 +199,9 @@ func (l *later) after(err error) error {
 type marked struct{ r io.ReaderAt }
 
 func (m marked) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 { // a zip can say so
+		return 0, errors.New("a part of it lies before its begin")
+	}
 	n, err := m.r.ReadAt(p, off)
 	if err != nil && err != io.EOF {
 		err = &errMachine{err}

@@ -1,86 +1,15 @@
 package decode
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/bits"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 )
-
-func npyFile(_ context.Context, _ Source, r io.Reader) error { return npy(r) }
-
-const npyHeader = 1 << 20 // bytes, at most
-
-var (
-	npyDescr = regexp.MustCompile(`'descr':\s*'([<>|=])([a-zA-Z])(\d+)(?:\[[^\]]*\])?'`)
-	npyShape = regexp.MustCompile(`'shape':\s*\(([\d,\s]*)\)`)
-)
-
-// npy reads an array of NumPy (NEP 1): the header says how many bytes follow.
-func npy(r io.Reader) error {
-	var head [10]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return err
-	}
-	if string(head[:6]) != "\x93NUMPY" {
-		return errors.New("it does not begin as one")
-	}
-	n := int64(binary.LittleEndian.Uint16(head[8:]))
-	if head[6] >= 2 {
-		var more [2]byte
-		if _, err := io.ReadFull(r, more[:]); err != nil {
-			return err
-		}
-		n |= int64(binary.LittleEndian.Uint16(more[:])) << 16
-	}
-	if head[6] < 1 || head[6] > 3 || n > npyHeader {
-		return fmt.Errorf("version %d with a header of %d bytes", head[6], n)
-	}
-	header := make([]byte, n)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return err
-	}
-	shape := npyShape.FindSubmatch(header)
-	if shape == nil || !bytes.Contains(header, []byte("'descr'")) {
-		return errors.New("its header has no shape or no type")
-	}
-	got, err := io.Copy(io.Discard, r)
-	if err != nil {
-		return err
-	}
-	descr := npyDescr.FindSubmatch(header)
-	if descr == nil || string(descr[2]) == "O" {
-		return nil // records and objects: how long they are is not in the header in a simple form
-	}
-	size, err := strconv.ParseUint(string(descr[3]), 10, 32)
-	if string(descr[2]) == "U" {
-		size *= 4
-	}
-	for dim := range strings.SplitSeq(string(shape[1]), ",") {
-		if dim = strings.TrimSpace(dim); dim == "" {
-			continue
-		}
-		d, perr := strconv.ParseUint(dim, 10, 62)
-		hi, lo := bits.Mul64(size, d)
-		if err = errors.Join(err, perr); hi != 0 || err != nil {
-			return fmt.Errorf("its shape (%s) can't be", shape[1])
-		}
-		size = lo
-	}
-	if uint64(got) != size {
-		return fmt.Errorf("%d bytes of data follow, and its shape (%s) needs %d", got, strings.TrimSpace(string(shape[1])), size)
-	}
-	return nil
-}
 
 const safetensorsHeader = 100 << 20 // bytes, at most, as the reference implementation has it
 
