@@ -49,9 +49,6 @@ func whole(t testing.TB) map[string][]byte {
 		t.Fatal(err)
 	}
 	npy := []byte(npyOf("'<f8'", "(3, 2)", strings.Repeat("\x00", 48)))
-	header := []byte(`{"__metadata__":{"a":"b"},"x":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"y":{"dtype":"U8","shape":[5],"data_offsets":[24,29]}}`)
-	safe := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
-	safe = append(safe, make([]byte, 29)...)
 	tarball := made(t, func(w io.Writer) error {
 		x := tar.NewWriter(w)
 		for i := range 3 {
@@ -112,12 +109,17 @@ func whole(t testing.TB) map[string][]byte {
 		"a.zip":         zipped("x.txt", text),
 		"a.npy":         npy,
 		"a.npz":         zipped("x.npy", npy),
-		"a.safetensors": safe,
+		"a.safetensors": safetensorsOf(`{"__metadata__":{"a":"b"},"x":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"y":{"dtype":"U8","shape":[5],"data_offsets":[24,29]}}`, 29),
 		"a.json":        []byte(`{"a": [1, 2, {"b": null}], "c": "` + strings.Repeat("x", 100) + `"}`),
 		"a.jsonl":       []byte("{\"a\": 1}\n{\"a\": \"" + strings.Repeat("x", 100) + "\"}\n"),
 		"a.csv":         []byte("a,b\n1,\"" + strings.Repeat("x", 100) + "\"\n2,y\n"),
 		"a.csv.gz":      gz([]byte("a,b\n1,2\n")),
 	}
+}
+
+// safetensorsOf is a header and so many bytes behind it.
+func safetensorsOf(header string, size int) []byte {
+	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), make([]byte, size)...)
 }
 
 // TestWhole: each file is good, and cut anywhere in its second half it is not.
@@ -183,7 +185,16 @@ func TestBad(t *testing.T) {
 		"npy shape":    {"a.npy", change("a.npy", "(3, 2)", "(3, 3)"), "needs 72"},
 		"npy overflow": {"a.npy", change("a.npy", "(3, 2), }", "(9999999999,99999999), }"), "npy"},
 		"tensor hole":  {"a.safetensors", change("a.safetensors", "[24,29]", "[23,28]"), "does not fit"},
-		"tensor type":  {"a.safetensors", change("a.safetensors", "U8", "U9"), "unknown type"},
+		"tensor over":  {"a.safetensors", safetensorsOf(`{"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"y":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`, 6), "does not fit"},
+		"tensor place": {"a.safetensors", safetensorsOf(`{"x":{"dtype":"U8","shape":[0]}}`, 0), "no type, shape or place"},
+		"tensor pair":  {"a.safetensors", safetensorsOf(`{"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4,8]}}`, 4), "no type, shape or place"},
+		"tensor shape": {"a.safetensors", safetensorsOf(`{"x":{"dtype":"U8","data_offsets":[0,1]}}`, 1), "no type, shape or place"},
+		"tensor bits":  {"a.safetensors", safetensorsOf(`{"x":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}`, 2), "does not fit"},
+		"tensor note":  {"a.safetensors", safetensorsOf(`{"__metadata__":{"a":1}}`, 0), "__metadata__"},
+		"tensor null":  {"a.safetensors", safetensorsOf(`null`, 0), "not JSON"},
+		"tensor bytes": {"a.safetensors", safetensorsOf("{\"\xff\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0), "not JSON"},
+		"tensor type":  {"a.safetensors", change("a.safetensors", "U8", "U9"), "can't be decoded: tensor \"y\""},
+		"tensor both":  {"a.safetensors", safetensorsOf(`{"x":{"dtype":"U9","shape":[4],"data_offsets":[0,4]},"y":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`, 6), "not a whole"},
 		"tensor head":  {"a.safetensors", []byte("\xff\xff\xff\xff\xff\xff\xff\x7fxxxx"), "header"},
 		"bomb":         {"a.gz", bomb, "1000 times"},
 		"json tail":    {"a.json", []byte("{} {}"), "after the end"},
