@@ -192,6 +192,8 @@ func TestForms(t *testing.T) {
 		}
 		return x.Close()
 	})
+	noted := append(unbase64(t, lossy), "EXIF\x04\x00\x00\x00abcd"...)
+	noted[4] += 12
 	for name, c := range map[string]struct {
 		file string
 		b    []byte
@@ -220,6 +222,9 @@ func TestForms(t *testing.T) {
 		"encrypted zip":             {"a.zip", flagged(two), ErrUnsupported},
 		"encrypted and broken zip":  {"a.zip", bytes.Replace(flagged(two), []byte("other"), []byte("0ther"), 1), errBroken},
 		"encrypted npz":             {"a.npz", flagged(good["a.npz"]), ErrUnsupported},
+		"encrypted parquet":         {"a.parquet", []byte("PARE\x00\x00\x00\x00\x00\x00\x00\x00PARE"), ErrUnsupported},
+		"webp with notes":           {"a.webp", noted, nil},
+		"webp with cut notes":       {"a.webp", noted[:len(noted)-2], errBroken},
 		"zstd with a long window":   {"a.zst", long, ErrTooLarge},
 	} {
 		err := File(context.Background(), c.file, source(c.b), "")

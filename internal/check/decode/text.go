@@ -137,6 +137,9 @@ func (c *countedReader) Read(p []byte) (int, error) {
 // tableFile reads all of a table; what is wrong with its form is told with its row.
 func tableFile(format string) func(context.Context, Source, io.Reader) error {
 	return func(ctx context.Context, src Source, _ io.Reader) error {
+		if format == "parquet" && sealed(src) {
+			return fmt.Errorf("%w: it is encrypted", ErrUnsupported)
+		}
 		t, err := table.Open(ctx, "", marksize{marked{src}, src.Size()}, table.Options{Format: format})
 		if err != nil {
 			return tableError(format, err)
@@ -155,6 +158,13 @@ func tableFile(format string) func(context.Context, Source, io.Reader) error {
 		})
 		return tableError(format, err)
 	}
+}
+
+// sealed says that the footer of a Parquet file is encrypted: it ends in other letters then.
+func sealed(src Source) bool {
+	var end [4]byte
+	_, err := src.ReadAt(end[:], max(0, src.Size()-4))
+	return (err == nil || err == io.EOF) && string(end[:]) == "PARE"
 }
 
 type marksize struct {
