@@ -89,8 +89,8 @@ func IsPicture(name string) bool {
 	return ok
 }
 
-// Picture decodes a picture, of a TIFF the first page, and hands it over; nothing of it may be kept. It says which format it has. Errors: *Error, ErrUnknown, ErrTooLarge,
-// ErrUnsupported, what else stops it.
+// Picture decodes a picture, of a TIFF the first page, and hands it over; nothing of it may be kept. It says which format it
+// has. Errors: *Error, ErrUnknown, ErrTooLarge, ErrUnsupported, what else stops it.
 func Picture(ctx context.Context, name string, src Source, do func(image.Image)) (kind string, err error) {
 	kind = kindOf(name, src)
 	if _, ok := decoders[kind]; !ok {
