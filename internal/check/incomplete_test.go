@@ -39,6 +39,8 @@ func TestIncomplete(t *testing.T) {
 		"reference that is torn": {ab("", refers("r.csv#a")), files{"t.csv": abGood, "r.csv": "a\n1\n\"2"}, "foreignKey", report.Errored, false},
 		"no such dataset":        {ab("", custom(`check: foreignKey, columns: [a], dataset: other, to: "r.csv#a"`)), one(abGood), "foreignKey", report.Errored, false},
 		"pictures":               {tableContract("", `{type: custom, engine: tarn, severity: warning, implementation: {check: decode}}`), broken{files{"a.png": "x", "b.png": "x"}, map[string]bool{"a.png": true}}, "decode", report.Failed, true},
+		"no decoder":             {tableContract("", `{type: custom, engine: tarn, implementation: {check: decode}}`), files{"a.tif": "II+\x00\x08\x00\x00\x00"}, "decode", report.Errored, false},
+		"no decoder, one broken": {tableContract("", `{type: custom, engine: tarn, implementation: {check: decode}}`), files{"a.tif": "II+\x00\x08\x00\x00\x00", "b.png": "x"}, "decode", report.Failed, true},
 	} {
 		found := false
 		res := runCheck(t, c.text, c.src)

@@ -55,7 +55,7 @@ func BuildMedia(ctx context.Context, m Media, name string, src decode.Source, d 
 		err = r.text(ctx, src)
 	}
 	var bad *decode.Error
-	if errors.As(err, &bad) || errors.Is(err, decode.ErrUnknown) || errors.Is(err, decode.ErrTooLarge) {
+	if errors.As(err, &bad) || errors.Is(err, decode.ErrUnknown) || errors.Is(err, decode.ErrTooLarge) || errors.Is(err, decode.ErrUnsupported) {
 		r.p.Problem, err = err.Error(), nil
 	}
 	r.number("bytes", float64(src.Size()), true)

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,13 @@ import (
 // zipEntries is how many entries of a zip are read.
 const zipEntries = 10_000_000
 
+// zstdWindow is how many bytes a decoder of zstd may look back.
+const zstdWindow = 128 << 20
+
 func zipFile(ctx context.Context, src Source, _ io.Reader) error { return eachZip(ctx, src, nil) }
 
-// eachZip reads all entries to their ends, so that their checksums are compared; look sees those that it wants first.
+// eachZip reads all entries to their ends, so that their checksums are compared; look sees those that it wants first. Methods are those of APPNOTE.TXT,
+// section 4.4.5.
 func eachZip(ctx context.Context, src Source, look func(name string, r io.Reader) error) error {
 	z, err := zip.NewReader(marked{src}, src.Size())
 	if err != nil {
@@ -29,7 +34,10 @@ func eachZip(ctx context.Context, src Source, look func(name string, r io.Reader
 	if len(z.File) > zipEntries {
 		return fmt.Errorf("it has more than %d entries", zipEntries)
 	}
+	z.RegisterDecompressor(12, func(r io.Reader) io.ReadCloser { return io.NopCloser(bzip2.NewReader(r)) })
+	z.RegisterDecompressor(zstd.ZipMethodWinZip, zstd.ZipDecompressor(zstd.WithDecoderMaxWindow(zstdWindow)))
 	guard := bombGuard(src.Size())
+	var skipped later
 	for _, f := range z.File {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -38,13 +46,18 @@ func eachZip(ctx context.Context, src Source, look func(name string, r io.Reader
 			continue
 		}
 		if err := zipEntry(f, guard, look); err != nil {
-			return fmt.Errorf("entry %.100q: %w", f.Name, err)
+			if err := skipped.after(fmt.Errorf("entry %.100q: %w", f.Name, err)); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return skipped.err
 }
 
 func zipEntry(f *zip.File, guard *expands, look func(string, io.Reader) error) error {
+	if f.Flags&1 != 0 {
+		return fmt.Errorf("%w: it is encrypted", ErrUnsupported)
+	}
 	r, err := f.Open()
 	if err != nil {
 		return err
@@ -107,7 +120,7 @@ func (t *tailReader) Read(p []byte) (int, error) {
 func gunzip(r io.Reader) (io.Reader, error) { return gzip.NewReader(bufio.NewReaderSize(r, 64<<10)) }
 
 func unzstd(r io.Reader) (io.Reader, error) {
-	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
 	}

@@ -3,14 +3,21 @@
 package decode
 
 import (
+	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"io"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
 )
 
 // Source is the bytes of a file. One that has a method Sequential() is told by it that it will be read from begin to end.
@@ -33,13 +40,16 @@ var ErrUnknown = errors.New("unknown format")
 // ErrTooLarge says that a file would need more memory than it may have; nothing is said about its bytes.
 var ErrTooLarge = errors.New("it is too large to be decoded")
 
+// ErrUnsupported says that a file is in a form of its format that can't be decoded here; nothing is said about its bytes.
+var ErrUnsupported = errors.New("it is in a form that can't be decoded")
+
 // errMachine marks errors of reading, which are not the file's fault.
 type errMachine struct{ error }
 
 func (e *errMachine) Unwrap() error { return e.error }
 
 var kinds = map[string]func(ctx context.Context, src Source, r io.Reader) error{
-	"jpeg": picture("jpeg"), "png": picture("png"), "gif": gifFile, "webp": picture("webp"), "tiff": picture("tiff"), "bmp": picture("bmp"),
+	"jpeg": picture("jpeg"), "png": picture("png"), "gif": gifFile, "webp": webpFile, "tiff": tiffFile, "bmp": picture("bmp"),
 	"zip": zipFile, "tar": tarFile, "gzip": gzipFile, "zstd": zstdFile, "tar.gz": tarGzip, "tar.zst": tarZstd,
 	"parquet": tableFile("parquet"), "csv": tableFile("csv"), "tsv": tableFile("tsv"), "jsonl": tableFile("jsonl"),
 	"json": jsonFile, "npy": npyFile, "npz": npzFile, "safetensors": safetensorsFile,
@@ -87,7 +97,8 @@ func kindOf(name string, src Source) string {
 // Known says that a file's name alone says how it is decoded.
 func Known(name string) bool { return kindOf(name, bytes.NewReader(nil)) != "" }
 
-// File decodes a file to its end; as says what it is, "" leaves that to its name and its first bytes. Errors: *Error, ErrUnknown, what else stops it.
+// File decodes a file to its end; as says what it is, "" leaves that to its name and its first bytes. Errors: *Error, ErrUnknown, ErrTooLarge, ErrUnsupported, what else
+// stops it.
 func File(ctx context.Context, name string, src Source, as string) error {
 	kind := as
 	if kind == "" {
@@ -133,17 +144,64 @@ func judge(kind string, err error) error {
 		return err
 	case errors.As(err, &machine):
 		return machine.error
-	case errors.Is(err, ErrTooLarge) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+	case undecided(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case unsupported(err):
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return &Error{kind, "it ends too early"}
+		part, ok := strings.CutSuffix(err.Error(), "EOF") // what is before it may say which part of the file ends
+		if !ok {
+			part = ""
+		}
+		return &Error{kind, strings.TrimSuffix(part, "unexpected ") + "it ends too early"}
 	}
 	return &Error{kind, err.Error()}
+}
+
+// undecided says that nothing is known about the bytes.
+func undecided(err error) bool { return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrUnsupported) }
+
+// unsupported says that a decoder of others lacks a form. What image/png calls so is in no PNG; a picture with more pixels than it can count is beyond
+// pictureMemory.
+func unsupported(err error) bool {
+	var t tiff.UnsupportedError
+	var j jpeg.UnsupportedError
+	switch {
+	case errors.As(err, &t):
+		return true
+	case errors.As(err, &j):
+		return j != "excessive DC component" // of a coefficient, which no picture of 8 bits has
+	}
+	return slices.ContainsFunc(lacking, func(l error) bool { return errors.Is(err, l) })
+}
+
+// lacking are other errors of that kind; some that TIFF calls errors of the format are of files that are right.
+var lacking = []error{
+	bmp.ErrUnsupported, zip.ErrAlgorithm, zstd.ErrUnknownDictionary,
+	tiff.FormatError("wrong number of samples for RGB"), tiff.FormatError("wrong number of samples for 8bit RGB"),
+	tiff.FormatError("wrong number of samples for 16bit RGB"), tiff.FormatError("tile size exceeds image size"),
+}
+
+// later goes on with the parts of a file behind one that nothing is known about: what is broken there counts for more. It ends with the first such error.
+type later struct{ err error }
+
+// after is the error that stops the file.
+func (l *later) after(err error) error {
+	if undecided(err) || unsupported(err) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		l.err = cmp.Or(l.err, err)
+		return nil
+	}
+	return err
 }
 
 type marked struct{ r io.ReaderAt }
 
 func (m marked) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 { // a zip can say so
+		return 0, errors.New("a part of it lies before its begin")
+	}
 	n, err := m.r.ReadAt(p, off)
 	if err != nil && err != io.EOF {
 		err = &errMachine{err}
@@ -175,8 +233,16 @@ func bombGuard(size int64) *expands {
 }
 
 func (e *expands) Write(p []byte) (int, error) {
-	if e.n += int64(len(p)); e.n > e.limit {
-		return 0, fmt.Errorf("it becomes more than %d MiB, over 1000 times its size", e.limit>>20)
+	if err := e.grow(int64(len(p))); err != nil {
+		return 0, err
 	}
 	return e.w.Write(p)
+}
+
+// grow counts bytes that are not written to it.
+func (e *expands) grow(n int64) error {
+	if e.n += n; e.n > e.limit {
+		return fmt.Errorf("it becomes more than %d MiB, over 1000 times its size", e.limit>>20)
+	}
+	return nil
 }

@@ -16,25 +16,44 @@ import (
 func Text(ctx context.Context, src Source, encoding string) error {
 	sequential(src)
 	r := &reader{ctx: ctx, r: io.NewSectionReader(marked{src}, 0, src.Size())}
-	buf := make([]byte, 64<<10)
-	rest, line := 0, int64(1)
-	for {
-		n, err := r.Read(buf[rest:])
-		b := buf[:rest+n]
+	_, err := io.Copy(io.Discard, &textReader{r: r, ascii: encoding == "ascii"})
+	return judge(encoding+" text", err)
+}
+
+// textReader stops at the first byte that is no text.
+type textReader struct {
+	r     io.Reader
+	ascii bool
+	buf   []byte
+	have  []byte // the part of buf that was read and is not handed out
+	good  int    // so many bytes of it are text
+	line  int64  // lines before them
+}
+
+func (t *textReader) Read(p []byte) (int, error) {
+	if t.buf == nil {
+		t.buf = make([]byte, 64<<10)
+	}
+	for t.good == 0 {
+		rest := copy(t.buf, t.have) // the begin of a character
+		n, err := t.r.Read(t.buf[rest:])
+		t.have = t.buf[:rest+n]
 		end := errors.Is(err, io.EOF)
 		if err != nil && !end {
-			return judge(encoding, err)
+			return 0, err
 		}
-		good := validPrefix(b, encoding == "ascii")
-		line += int64(bytes.Count(b[:good], []byte("\n")))
-		if good < len(b) && (end || utf8.FullRune(b[good:]) || b[good] == 0) {
-			return &Error{encoding + " text", fmt.Sprintf("line %d has the byte %#02x", line, b[good])}
+		good := validPrefix(t.have, t.ascii)
+		t.line += int64(bytes.Count(t.have[:good], []byte("\n")))
+		if rest := t.have[good:]; len(rest) > 0 && (end || utf8.FullRune(rest) || rest[0] == 0) {
+			return 0, fmt.Errorf("line %d has the byte %#02x", t.line+1, rest[0])
 		}
-		if end {
-			return nil
+		if t.good = good; end && good == 0 {
+			return 0, io.EOF
 		}
-		rest = copy(buf, b[good:])
 	}
+	n := copy(p, t.have[:t.good])
+	t.have, t.good = t.have[n:], t.good-n
+	return n, nil
 }
 
 // validPrefix is how many bytes are right; a character that is cut at the end of b is not counted.
@@ -66,9 +85,9 @@ const (
 	jsonDepth = 10_000
 )
 
-// jsonFile reads one JSON value token by token.
+// jsonFile reads one JSON value token by token. It has to be in UTF-8 (RFC 8259, section 8.1), which the decoder does not ask for.
 func jsonFile(_ context.Context, _ Source, r io.Reader) error {
-	c := &countedReader{r: r}
+	c := &countedReader{r: &textReader{r: r}}
 	dec := json.NewDecoder(c)
 	dec.UseNumber()
 	c.done = dec.InputOffset
@@ -118,6 +137,9 @@ func (c *countedReader) Read(p []byte) (int, error) {
 // tableFile reads all of a table; what is wrong with its form is told with its row.
 func tableFile(format string) func(context.Context, Source, io.Reader) error {
 	return func(ctx context.Context, src Source, _ io.Reader) error {
+		if format == "parquet" && sealed(src) {
+			return fmt.Errorf("%w: it is encrypted", ErrUnsupported)
+		}
 		t, err := table.Open(ctx, "", marksize{marked{src}, src.Size()}, table.Options{Format: format})
 		if err != nil {
 			return tableError(format, err)
@@ -136,6 +158,13 @@ func tableFile(format string) func(context.Context, Source, io.Reader) error {
 		})
 		return tableError(format, err)
 	}
+}
+
+// sealed says that the footer of a Parquet file is encrypted: it ends in other letters then.
+func sealed(src Source) bool {
+	var end [4]byte
+	_, err := src.ReadAt(end[:], max(0, src.Size()-4))
+	return (err == nil || err == io.EOF) && string(end[:]) == "PARE"
 }
 
 type marksize struct {
