@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -204,20 +205,26 @@ rows 7
 	}
 }
 
-// FuzzCSV cuts the text into blocks of all sizes: the table must be the same; and where package encoding/csv reads it, as that has it.
+// FuzzCSV cuts the text into blocks of all sizes: the table must be the same, in any dialect, and as plainRead has it;
+// and where package encoding/csv reads it, as that does.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"a,b\n1,2\n", "a,\"b\"\n\"x\ny\",\"\"\"\"\n", "a;b\r\n1;2", "a\n\n\n", "\"", "a,b\n\"x\"y\"z\",\"\n", "a,b\n1\n1,2,3\n", "a,b\n x , \" y\"\n"} {
-		f.Add(s, uint8(7))
+		f.Add(s, uint8(7), uint8(0))
 	}
-	f.Fuzz(func(t *testing.T, text string, size uint8) {
-		o := Options{Dialect: Dialect{Delimiter: ','}, BlockSize: 1 << 16}
+	f.Add("#\"\na, \"b\\\"\n\"\n1,2\n", uint8(3), uint8(14))
+	f.Add("\"t\na,b\n1,\"2\n", uint8(3), uint8(16))
+	f.Fuzz(func(t *testing.T, text string, size, dialect uint8) {
+		o := Options{Dialect: fuzzDialect(dialect), BlockSize: 1 << 16}
 		want, err := read("x.csv", text, o)
 		o.BlockSize = int(size)%64 + 4
 		got, err2 := read("x.csv", text, o)
 		if (err == nil) != (err2 == nil) || onlyRows(want) != onlyRows(got) {
 			t.Fatalf("blocks of %d bytes: %s\n%v %v", o.BlockSize, cmp.Diff(want, got), err, err2)
 		}
-		if err != nil || strings.Contains(want, "!") || strings.ContainsAny(text, "\r\x00") {
+		if !strings.ContainsAny(text, "\r\x00") && utf8.ValidString(text) {
+			checkDialect(t, strings.TrimPrefix(text, "\xef\xbb\xbf"), o.Dialect, o.BlockSize)
+		}
+		if dialect != 0 || err != nil || strings.Contains(want, "!") || strings.ContainsAny(text, "\r\x00") {
 			return
 		}
 		r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\xef\xbb\xbf")))
