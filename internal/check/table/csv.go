@@ -169,6 +169,9 @@ func (r *csvReader) header() error {
 		if end == next {
 			end = c.trim(start, end, next)
 		}
+		if len(r.labels) == maxLabels {
+			return failure(CodeFormat, b.first, "the header has more than %d columns", maxLabels)
+		}
 		r.labels = append(r.labels, string(c.text[start:end]))
 		n = min(next+1, len(c.text))
 	}

@@ -152,6 +152,8 @@ func TestHostile(t *testing.T) {
 	wide := strings.TrimSuffix(strings.Repeat("a,", 100_000), ",")
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":        {"", "source-error"},
+		"too wide":     {strings.Repeat("a,", 5_000_000) + "\n1\n", "format-error: row 1: the header has more than 100000 columns"},
+		"a bit wider":  {wide + ",a\n1\n", "more than 100000 columns"},
 		"long line":    {"a,b\n1," + strings.Repeat("x", 40<<20) + "\n3,4\n", "longer than 16 MiB"},
 		"long quote":   {"a,b\n1,\"" + strings.Repeat("x\n", 12<<20) + "\n", "not closed"},
 		"wide":         {wide + "\n" + strings.Repeat("1\n", 100_000) + wide + "\n", "fewer than the header"},
