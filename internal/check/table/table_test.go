@@ -99,6 +99,7 @@ func TestCSV(t *testing.T) {
 		"bad labels":   {"a,,a\n1,2,3\n", Options{}, "[\"a\" \"\" \"a\"]\n2 \"1\" \"2\" \"3\"\n! blank-label row 1 col 2 +0 the label of column 2 is blank\n! duplicate-label row 1 col 3 +0 the label \"a\" is that of column 1, too\nrows 1\n"},
 		"bad bytes":    {"a,b\n1,x\xff\ny\x00,2\n", Options{}, "[\"a\" \"b\"]\n2 \"1\" \"x\\xff\"\n3 \"y\\x00\" \"2\"\n! encoding-error row 2 col 2 +0 the cell has bytes that are not of its encoding\n! encoding-error row 3 col 1 +0 the cell has a NUL byte\nrows 2\n"},
 		"latin1":       {"a,b\n1,\xe9\n", Options{Dialect: Dialect{Encoding: "iso-8859-1"}}, "[\"a\" \"b\"]\n2 \"1\" \"é\"\nrows 1\n"},
+		"windows":      {"a,b\n1,\x80\n2,\x81z\n", Options{Dialect: Dialect{Encoding: "windows-1252"}}, "[\"a\" \"b\"]\n2 \"1\" \"€\"\n3 \"2\" \"\\xffz\"\n! encoding-error row 3 col 2 +0 the cell has bytes that are not of its encoding\nrows 2\n"},
 		"one column":   {"a\nx\n\ny\n", Options{}, "[\"a\"]\n2 \"x\"\n4 \"y\"\n! blank-row row 3 col 0 +0 the row is blank\nrows 3\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
