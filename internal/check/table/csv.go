@@ -76,9 +76,10 @@ func (d *Dialect) lineEnd(sample []byte) byte {
 		delims = string([]byte{d.Delimiter})
 	}
 	lf, cr := false, false
-	d.unquoted(sample, delims, "\n\r", func(i int, _ bool) {
-		lf = lf || sample[i] == '\n'
+	d.unquoted(sample, delims, "\n\r", func(i int, _ bool) bool {
+		lf = sample[i] == '\n'
 		cr = cr || sample[i] == '\r' && i+1 < len(sample) // else a line feed may follow
+		return !lf
 	})
 	if cr && !lf {
 		return '\r'
@@ -92,15 +93,16 @@ func (d *Dialect) findDelimiter(sample []byte, term byte) byte {
 	for _, delim := range []byte(delimiters) {
 		counts := map[int]int{}
 		rows, n := 0, 0
-		d.unquoted(sample, string([]byte{delim}), string([]byte{term}), func(i int, row bool) {
+		d.unquoted(sample, string([]byte{delim}), string([]byte{term}), func(i int, row bool) bool {
 			switch c := sample[i]; {
-			case !row || rows == 100:
+			case !row:
 			case c == delim:
 				n++
 			case c == term:
 				counts[n]++
 				rows, n = rows+1, 0
 			}
+			return rows < 100
 		})
 		if rows == 0 {
 			counts[n]++
@@ -114,8 +116,9 @@ func (d *Dialect) findDelimiter(sample []byte, term byte) byte {
 	return best
 }
 
-// unquoted calls do with the places in a sample that are in no quotes, and whether they are in a row, and not in a comment or a line that is skipped.
-func (d *Dialect) unquoted(sample []byte, delims, terms string, do func(i int, row bool)) {
+// unquoted calls do, until that is enough, with the places in a sample that are in no quotes, and whether they are in a row, and not in a comment or a line
+// that is skipped.
+func (d *Dialect) unquoted(sample []byte, delims, terms string, do func(i int, row bool) bool) {
 	skip := d.Skip
 	begin, row, start, in := true, true, true, false
 	for i := 0; i < len(sample); i++ {
@@ -139,7 +142,9 @@ func (d *Dialect) unquoted(sample []byte, delims, terms string, do func(i int, r
 		case row && start && c == d.Quote:
 			in, start = true, false
 		default:
-			do(i, row)
+			if !do(i, row) {
+				return
+			}
 			start = strings.IndexByte(delims, c) >= 0 || start && d.SkipInitial && c == ' '
 			begin = strings.IndexByte(terms, c) >= 0 && (c == '\n' || i+1 == len(sample) || sample[i+1] != '\n')
 		}
