@@ -26,6 +26,8 @@ type splitter struct {
 	eof     bool
 	row     int64 // number of the next record
 	free    sync.Pool
+	steps   *[places][256]place // by place and byte, once run needs it
+	busy    [256]bool           // bytes that step out of a cell, or of quotes
 }
 
 // block is a run of whole records.
@@ -271,12 +273,13 @@ type place uint8
 const (
 	recordBegin place = iota // at the begin of a record
 	cellBegin                // at the begin of a cell, or behind its first spaces
-	inCell                   // further on in a cell, in no quotes
-	escaped                  // behind an escape character in it
-	inQuotes                 // in quotes
-	inEscaped                // behind an escape character in quotes
+	escaped                  // behind an escape character in a cell
+	inEscaped                // behind one in quotes
 	pastQuote                // behind a quote in quotes, which closes them if it is not doubled
 	inComment                // in a line that is a comment
+	inCell                   // further on in a cell, in no quotes
+	inQuotes
+	places
 )
 
 // open says that a quote is.
@@ -285,54 +288,53 @@ func (p place) open() bool { return p == inQuotes || p == inEscaped }
 // run goes through b byte by byte, from at on, and says where the last record in it ends, or with one the first, 0 being nowhere, and how many do. It is for
 // dialects with an escape character, and for records that are in no buffer as a whole.
 func (s *splitter) run(at *place, b []byte, one bool) (end int, records int64) {
+	if s.steps == nil {
+		s.steps = new([places][256]place)
+		for c := range s.busy {
+			for p := range places {
+				s.steps[p][c] = s.step(p, byte(c))
+			}
+			s.busy[c] = s.steps[inCell][c] != inCell || s.steps[inQuotes][c] != inQuotes
+		}
+	}
 	p := *at
 	for i, c := range b {
-		switch p {
-		case inQuotes:
-			switch {
-			case s.esc != 0 && c == s.esc:
-				p = inEscaped
-			case c == s.quote && s.plain:
-				p = inCell
-			case c == s.quote:
-				p = pastQuote
-			}
+		if p >= inCell && !s.busy[c] {
 			continue
-		case inEscaped:
-			p = inQuotes
-			continue
-		case escaped:
-			p = inCell
-			continue
-		case pastQuote:
-			if c == s.quote {
-				p = inQuotes
-				continue
-			}
-			p = inCell
-		case recordBegin:
-			if s.comment != 0 && c == s.comment {
-				p = inComment
-			}
 		}
-		switch {
-		case c == s.term:
-			end, records, p = i+1, records+1, recordBegin
+		if p = s.steps[p&7][c]; p == recordBegin {
+			end, records = i+1, records+1
 			if one {
-				*at = p
-				return end, records
+				break
 			}
-		case p == inComment:
-		case s.esc != 0 && c == s.esc:
-			p = escaped
-		case c == s.quote && p <= cellBegin:
-			p = inQuotes
-		case c == s.delim, c == ' ' && s.skipI && p <= cellBegin:
-			p = cellBegin
-		default:
-			p = inCell
 		}
 	}
 	*at = p
 	return end, records
+}
+
+// step is where the byte behind c stands, which stands at p.
+func (s *splitter) step(p place, c byte) place {
+	esc := s.esc != 0 && c == s.esc
+	switch {
+	case p == inEscaped, p == inQuotes && c != s.quote && !esc, p == pastQuote && c == s.quote:
+		return inQuotes
+	case p == inQuotes && esc:
+		return inEscaped
+	case p == inQuotes && !s.plain:
+		return pastQuote
+	case p == inQuotes, p == escaped:
+		return inCell
+	case c == s.term:
+		return recordBegin
+	case p == inComment, p == recordBegin && s.comment != 0 && c == s.comment:
+		return inComment
+	case esc:
+		return escaped
+	case c == s.quote && p <= cellBegin:
+		return inQuotes
+	case c == s.delim, c == ' ' && s.skipI && p <= cellBegin:
+		return cellBegin
+	}
+	return inCell
 }
