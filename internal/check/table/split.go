@@ -302,7 +302,7 @@ func (s *splitter) run(at *place, b []byte, one bool) (end int, records int64) {
 		if p >= inCell && !s.busy[c] {
 			continue
 		}
-		if p = s.steps[p&7][c]; p == recordBegin {
+		if p = s.steps[p%places][c]; p == recordBegin {
 			end, records = i+1, records+1
 			if one {
 				break
@@ -313,7 +313,7 @@ func (s *splitter) run(at *place, b []byte, one bool) (end int, records int64) {
 	return end, records
 }
 
-// step is where the byte behind c stands, which stands at p.
+// step says where the byte behind c stands, where c stands at p.
 func (s *splitter) step(p place, c byte) place {
 	esc := s.esc != 0 && c == s.esc
 	switch {
