@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -134,6 +135,8 @@ type openFile struct {
 	at     []int // by column of the contract: that of the file; -1: it has none; below -1: a constant, ^2 is the first one
 	consts []table.Column
 	reader table.Reader
+	none   []string       // names of columns that the header does not have
+	extra  map[string]int // labels that are not in the contract
 }
 
 // run reads the files: some goroutines open them and cut them into tasks, the workers do these.
@@ -216,6 +219,7 @@ func (p *pass) file(ctx context.Context, i int, jobs chan<- job) error {
 		for _, s := range p.slots {
 			s.total += of.reader.Rows()
 		}
+		p.labelled(of, err == nil)
 	}
 	p.mu.Unlock()
 	p.r.in.Progress(1, e.Size)
@@ -254,9 +258,7 @@ func (p *pass) tasks(ctx context.Context, of *openFile, f File, yield func(table
 		return err
 	}
 	of.reader = reader
-	if err := p.match(of); err != nil {
-		return err
-	}
+	p.match(of)
 	for _, pr := range reader.Problems() {
 		p.problem(of, pr)
 	}
@@ -290,8 +292,8 @@ func TableOptions(o *contract.Object) table.Options {
 		Dialect: table.Dialect{Delimiter: first(d.Delimiter), Quote: first(d.Quote), Escape: first(d.Escape), NoDouble: d.NoDouble, Comment: first(d.Comment), NoHeader: d.NoHeader, Skip: d.Skip, Encoding: d.Encoding, SkipInitial: d.SkipInitial}}
 }
 
-// match finds the contract's columns among those of a file, and says what does not fit.
-func (p *pass) match(of *openFile) error {
+// match finds the contract's columns among those of a file.
+func (p *pass) match(of *openFile) {
 	labels := of.reader.Labels()
 	where := make(map[string]int, len(labels))
 	for i, l := range labels {
@@ -300,31 +302,24 @@ func (p *pass) match(of *openFile) error {
 		}
 	}
 	hive := partitions(of.path)
-	var missing []string
-	fit := 0
 	of.at = make([]int, len(p.o.Columns))
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for i, c := range p.o.Columns {
 		at, ok := where[c.Name]
 		switch v, part := hive[c.Name]; {
 		case ok:
-			of.at[i], fit = at, fit+1
+			of.at[i] = at
 			delete(where, c.Name)
 		case part:
 			of.consts = append(of.consts, partition(v))
-			of.at[i], fit = -1-len(of.consts), fit+1
+			of.at[i] = -1 - len(of.consts)
 		case p.headless(labels):
 			of.at[i] = min(i, len(labels)-1)
 		default:
 			of.at[i] = -1
-			missing = append(missing, c.Name)
-			continue
+			of.none = append(of.none, c.Name)
 		}
-		p.met[i] = true
 	}
-	p.labelled(of, labels, where, missing, fit)
-	return nil
+	of.extra = where
 }
 
 // headless says that the file has no header, so that columns go by their place.
@@ -332,8 +327,27 @@ func (p *pass) headless(labels []string) bool {
 	return p.o.Dialect.NoHeader && len(labels) == len(p.o.Columns)
 }
 
-// labelled checks the labels of a file as fieldsMatch asks.
-func (p *pass) labelled(of *openFile, labels []string, extra map[string]int, missing []string, fit int) {
+// labelled checks the labels of a file as fieldsMatch asks, once it was read: a key of JSON lines may be in the last row only. In a file that was not
+// read to its end none of them is missing.
+func (p *pass) labelled(of *openFile, whole bool) {
+	labels, missing := of.reader.Labels(), of.none
+	unseen := map[string]bool{}
+	if r, ok := of.reader.(interface{ Unseen() []string }); ok && p.o.Match != contract.Subset { // which is content with an absent key
+		for _, name := range r.Unseen() {
+			unseen[name] = true
+		}
+		labels = slices.DeleteFunc(slices.Clone(labels), func(l string) bool { return unseen[l] })
+	}
+	fit := 0
+	for i, c := range p.o.Columns {
+		switch {
+		case of.at[i] == -1:
+		case !unseen[c.Name]:
+			p.met[i], fit = true, fit+1
+		case whole:
+			missing = append(missing, c.Name)
+		}
+	}
 	if p.labels == nil || p.headless(labels) {
 		return
 	}
@@ -343,7 +357,7 @@ func (p *pass) labelled(of *openFile, labels []string, extra map[string]int, mis
 	}
 	m := p.o.Match
 	if m == contract.Partial {
-		if fit == 0 {
+		if fit == 0 && (whole || len(unseen) == 0) {
 			add("missing-label", "", "the file has none of the columns")
 		}
 		return
@@ -363,7 +377,7 @@ func (p *pass) labelled(of *openFile, labels []string, extra map[string]int, mis
 	}
 	if m != contract.Subset {
 		for i, l := range labels {
-			if _, ok := extra[l]; ok && extra[l] == i {
+			if at, ok := of.extra[l]; ok && at == i {
 				add("extra-label", l, fmt.Sprintf("the column %q is not in the contract", l))
 			}
 		}

@@ -277,8 +277,8 @@ func (c *cells) record(i int) (int, error) {
 		}
 		start, end, next := c.cell(i)
 		if next >= len(b) || b[next] == c.term {
-			if end > start && end == next && b[end-1] == '\r' {
-				end--
+			if end == next {
+				end = c.trim(start, end, next)
 			}
 			c.add(start, end)
 			bytesIn += end - start + 1
@@ -326,10 +326,18 @@ func (c *cells) cell(i int) (start, end, next int) {
 // afterQuote takes what stands between a closing quote and the end of the cell as a part of it, as Python's csv does.
 func (c *cells) afterQuote(start, out, j int) (int, int, int) {
 	_, end, next := c.bare(j, j)
-	if end > j && string(c.text[j:end]) != "\r" {
-		out += copy(c.text[out:], c.text[j:end])
+	if end == next {
+		end = c.trim(j, end, next)
 	}
-	return start, out, next
+	return start, out + copy(c.text[out:], c.text[j:end]), next
+}
+
+// trim leaves out a carriage return at the end of a row.
+func (c *cells) trim(start, end, next int) int {
+	if end > start && c.text[end-1] == '\r' && (next >= len(c.text) || c.text[next] == c.term) {
+		return end - 1
+	}
+	return end
 }
 
 // bare reads a cell without quotes.
@@ -346,17 +354,18 @@ func (c *cells) bare(start, j int) (int, int, int) {
 	return start, j, j
 }
 
+// escaped is bare where there may be escape characters. What they stand in front of is moved into their place.
 func (c *cells) escaped(start, j int) (int, int, int) {
 	b, out := c.text, j
-	for ; j < len(b); j++ {
-		switch {
-		case b[j] == c.d.Escape && j+1 < len(b):
+	for ; j < len(b) && b[j] != c.d.Delimiter && b[j] != c.term; j++ {
+		if b[j] == c.d.Escape && j+1 < len(b) {
 			j++
-		case b[j] == c.d.Delimiter || b[j] == c.term:
-			return start, out, j
 		}
 		b[out] = b[j]
 		out++
+	}
+	if out < j {
+		out = c.trim(start, out, j)
 	}
 	return start, out, j
 }

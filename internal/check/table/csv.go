@@ -33,14 +33,20 @@ func openCSV(text io.Reader, o Options) (Reader, error) {
 	if d.Quote == 0 {
 		d.Quote = '"'
 	}
-	term := byte('\n')
-	if bytes.IndexByte(sample, '\n') < 0 && bytes.IndexByte(sample, '\r') >= 0 {
-		term = '\r'
+	if d.Escape == d.Quote { // which is how some say that it is doubled
+		d.Escape, d.NoDouble = 0, false
 	}
+	term := d.lineEnd(sample)
 	if d.Delimiter == 0 {
-		d.Delimiter = findDelimiter(sample, d.Quote, term)
+		d.Delimiter = d.findDelimiter(sample, term)
 	}
-	r := &csvReader{d: d, s: &splitter{r: text, size: o.BlockSize, term: term, quote: d.Quote, delim: d.Delimiter, esc: d.Escape, plain: d.NoDouble, skipI: d.SkipInitial, row: 1}}
+	s := &splitter{r: text, size: o.BlockSize, term: term, quote: d.Quote, delim: d.Delimiter, esc: d.Escape, comment: d.Comment, plain: d.NoDouble, skipI: d.SkipInitial, row: 1}
+	if d.Skip > 0 {
+		if err := s.skip(d.Skip); err != nil {
+			return nil, noteRead(err)
+		}
+	}
+	r := &csvReader{d: d, s: s}
 	if err := r.header(); err != nil {
 		return nil, err
 	}
@@ -60,29 +66,45 @@ func peek(r io.Reader, n int) ([]byte, io.Reader, error) {
 	return b[:got], io.MultiReader(bytes.NewReader(b[:got]), r), nil
 }
 
-// findDelimiter takes the one that cuts most of the first lines into the same number of cells, more than one.
-func findDelimiter(sample []byte, quote, term byte) byte {
+// delimiters are those that are looked for.
+const delimiters = ",;\t|"
+
+// lineEnd is what ends lines: a line feed, with a carriage return in front of it or not, unless there are only carriage returns.
+func (d *Dialect) lineEnd(sample []byte) byte {
+	delims := delimiters
+	if d.Delimiter != 0 {
+		delims = string([]byte{d.Delimiter})
+	}
+	lf, cr := false, false
+	d.unquoted(sample, delims, "\n\r", func(i int, _ bool) bool {
+		lf = sample[i] == '\n'
+		cr = cr || sample[i] == '\r' && i+1 < len(sample) // else a line feed may follow
+		return !lf
+	})
+	if cr && !lf {
+		return '\r'
+	}
+	return '\n'
+}
+
+// findDelimiter takes the one that cuts most of the first rows into the same number of cells, more than one.
+func (d *Dialect) findDelimiter(sample []byte, term byte) byte {
 	best, bestScore := byte(','), 0
-	for _, delim := range []byte{',', ';', '\t', '|'} {
+	for _, delim := range []byte(delimiters) {
 		counts := map[int]int{}
-		lines := 0
-		n, in := 0, false
-		for i, c := range sample {
-			switch {
-			case c == quote && (in || i == 0 || sample[i-1] == delim || sample[i-1] == term):
-				in = !in
-			case in:
+		rows, n := 0, 0
+		d.unquoted(sample, string([]byte{delim}), string([]byte{term}), func(i int, row bool) bool {
+			switch c := sample[i]; {
+			case !row:
 			case c == delim:
 				n++
 			case c == term:
 				counts[n]++
-				lines, n = lines+1, 0
+				rows, n = rows+1, 0
 			}
-			if lines == 100 {
-				break
-			}
-		}
-		if lines == 0 {
+			return rows < 100
+		})
+		if rows == 0 {
 			counts[n]++
 		}
 		for cells, score := range counts {
@@ -94,9 +116,44 @@ func findDelimiter(sample []byte, quote, term byte) byte {
 	return best
 }
 
+// unquoted calls do, until that is enough, with the places in a sample that are in no quotes, and whether they are in a row, and not in a comment or a line
+// that is skipped.
+func (d *Dialect) unquoted(sample []byte, delims, terms string, do func(i int, row bool) bool) {
+	skip := d.Skip
+	begin, row, start, in := true, true, true, false
+	for i := 0; i < len(sample); i++ {
+		c := sample[i]
+		if begin {
+			comment := d.Comment != 0 && c == d.Comment
+			row = skip <= 0 && !comment
+			if !comment {
+				skip--
+			}
+			begin, start = false, true
+		}
+		switch {
+		case row && d.Escape != 0 && c == d.Escape:
+			i++
+			start = false
+		case in && c == d.Quote && !d.NoDouble && i+1 < len(sample) && sample[i+1] == c:
+			i++
+		case in:
+			in = c != d.Quote
+		case row && start && c == d.Quote:
+			in, start = true, false
+		default:
+			if !do(i, row) {
+				return
+			}
+			start = strings.IndexByte(delims, c) >= 0 || start && d.SkipInitial && c == ' '
+			begin = strings.IndexByte(terms, c) >= 0 && (c == '\n' || i+1 == len(sample) || sample[i+1] != '\n')
+		}
+	}
+}
+
 // header takes the labels from the first record.
 func (r *csvReader) header() error {
-	b, err := r.skip()
+	b, err := r.begin()
 	if errors.Is(err, io.EOF) {
 		return failure(CodeSource, 0, "the file is empty")
 	}
@@ -114,14 +171,17 @@ func (r *csvReader) header() error {
 		}
 		start, end, next := c.cell(n)
 		done = next >= len(c.text) || c.text[next] == c.term
-		if done && end == next && end > start && c.text[end-1] == '\r' {
-			end--
+		if end == next {
+			end = c.trim(start, end, next)
+		}
+		if len(r.labels) == maxLabels {
+			return failure(CodeFormat, b.first, "the header has more than %d columns", maxLabels)
 		}
 		r.labels = append(r.labels, string(c.text[start:end]))
 		n = min(next+1, len(c.text))
 	}
 	if bad := badText(b.text[:n]); bad != "" {
-		return failure(CodeEncoding, 1, "the header has %s", bad)
+		return failure(CodeEncoding, b.first, "the header has %s", bad)
 	}
 	if r.d.NoHeader {
 		for i := range r.labels {
@@ -131,21 +191,23 @@ func (r *csvReader) header() error {
 		return nil
 	}
 	r.problems = labelsOf(r.labels)
+	for i := range r.problems {
+		r.problems[i].Row = b.first
+	}
 	b.text, b.first, b.records = b.text[n:], b.first+1, b.records-1
 	r.pending = b
 	return nil
 }
 
-// skip leaves out the lines in front of the header.
-func (r *csvReader) skip() (*block, error) {
-	for left := r.d.Skip; ; {
+// begin is the first block without the comments in front of the header.
+func (r *csvReader) begin() (*block, error) {
+	for {
 		b, err := r.s.next()
 		if err != nil || b.problem != nil {
 			return b, err
 		}
 		for len(b.text) > 0 {
-			comment := r.d.Comment != 0 && b.text[0] == r.d.Comment
-			if left <= 0 && !comment {
+			if r.d.Comment == 0 || b.text[0] != r.d.Comment {
 				return b, nil
 			}
 			i := bytes.IndexByte(b.text, r.s.term) + 1
@@ -153,9 +215,6 @@ func (r *csvReader) skip() (*block, error) {
 				i = len(b.text)
 			}
 			b.text, b.first, b.records = b.text[i:], b.first+1, b.records-1
-			if !comment {
-				left--
-			}
 		}
 	}
 }

@@ -15,8 +15,10 @@ import (
 // jsonReader is a file of one JSON object a line.
 type jsonReader struct {
 	s      *splitter
-	labels []string
+	labels []string // the keys of the first rows, and then the names that are expected beside them
 	index  map[string]int
+	first  int           // how many of the labels are keys of the first rows
+	late   []atomic.Bool // by label behind these: some row has it
 	strict bool
 	rows   atomic.Int64
 }
@@ -30,29 +32,55 @@ type jsonScratch struct {
 // maxLabels is how many different keys the rows that are looked at first may have.
 const maxLabels = 100_000
 
+// jsonSample is how much of a file is looked at for its keys, in bytes, or more until there is one, up to maxRecord.
+const jsonSample = 1 << 20
+
 func openJSONL(text io.Reader, o Options) (Reader, error) {
-	sample, text, err := peek(text, 1<<20)
-	if err != nil {
-		return nil, noteRead(err)
+	r := &jsonReader{index: map[string]int{}, strict: o.Strict}
+	for size := jsonSample; ; size *= 2 {
+		sample, again, err := peek(text, size)
+		if err != nil {
+			return nil, noteRead(err)
+		}
+		text = again
+		whole := len(sample) < size
+		if whole && len(bytes.TrimSpace(sample)) == 0 {
+			return nil, failure(CodeSource, 0, "the file is empty")
+		}
+		if !whole { // the last line may go on
+			sample = sample[:bytes.LastIndexByte(sample, '\n')+1]
+		}
+		if err := r.keys(bytes.Clone(sample)); err != nil {
+			return nil, err
+		}
+		if whole || len(r.labels) > 0 || size >= maxRecord {
+			break
+		}
 	}
-	if len(bytes.TrimSpace(sample)) == 0 {
-		return nil, failure(CodeSource, 0, "the file is empty")
+	r.first = len(r.labels)
+	for _, n := range o.Names { // a key may be missing from all the first rows
+		r.label(n)
 	}
-	r := &jsonReader{s: &splitter{r: text, size: o.BlockSize, term: '\n', row: 1}, index: map[string]int{}, strict: o.Strict}
-	for line := range bytes.Lines(sample) {
-		if line = bytes.TrimSpace(line); json.Valid(line) && len(line) > 0 && line[0] == '{' {
-			eachKey(bytes.Clone(line), func(key, _ []byte) { r.label(string(key)) })
+	r.late = make([]atomic.Bool, len(r.labels)-r.first)
+	r.s = &splitter{r: text, size: o.BlockSize, term: '\n', row: 1}
+	return r, nil
+}
+
+// keys takes those of the lines of b that are objects as labels, in the order in which they come. It changes b.
+func (r *jsonReader) keys(b []byte) error {
+	for line := range bytes.Lines(b) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] == '{' && json.Valid(line) {
+			eachKey(line, func(key, _ []byte) {
+				if _, ok := r.index[string(key)]; !ok {
+					r.label(string(key))
+				}
+			})
 		}
 		if len(r.labels) > maxLabels {
-			return nil, failure(CodeFormat, 0, "the rows have more than %d different keys", maxLabels)
+			return failure(CodeFormat, 0, "the rows have more than %d different keys", maxLabels)
 		}
 	}
-	if !o.Strict {
-		for _, n := range o.Names { // a key may be missing from all the first rows
-			r.label(n)
-		}
-	}
-	return r, nil
+	return nil
 }
 
 // allKeys reads all lines for their keys, in the order in which they come; o.Names stand behind them.
@@ -67,17 +95,8 @@ func allKeys(text io.Reader, o Options) ([]string, error) {
 		if err != nil {
 			return nil, atRow(noteRead(err), s.row)
 		}
-		for line := range bytes.Lines(b.text) {
-			if line = bytes.TrimSpace(line); len(line) > 0 && line[0] == '{' && json.Valid(line) {
-				eachKey(line, func(key, _ []byte) {
-					if _, ok := r.index[string(key)]; !ok {
-						r.label(string(key))
-					}
-				})
-			}
-			if len(r.labels) > maxLabels {
-				return nil, failure(CodeFormat, 0, "the rows have more than %d different keys", maxLabels)
-			}
+		if err := r.keys(b.text); err != nil {
+			return nil, err
 		}
 		s.release(b)
 	}
@@ -97,6 +116,17 @@ func (r *jsonReader) label(name string) {
 func (r *jsonReader) Labels() []string    { return r.labels }
 func (r *jsonReader) Problems() []Problem { return nil }
 func (r *jsonReader) Rows() int64         { return r.rows.Load() }
+
+// Unseen are the expected names that no row had, once all tasks are done.
+func (r *jsonReader) Unseen() []string {
+	var names []string
+	for i := range r.late {
+		if !r.late[i].Load() {
+			names = append(names, r.labels[r.first+i])
+		}
+	}
+	return names
+}
 
 func (r *jsonReader) Kinds() []Kind { return slices.Repeat([]Kind{Mixed}, len(r.labels)) }
 
@@ -183,9 +213,12 @@ func (r *jsonReader) line(c *cells, start, end int) error {
 		at, ok := r.index[string(key)]
 		if !ok {
 			if r.strict {
-				c.s.batch.problem(Problem{Code: CodeExtraCell, Row: num, Note: "the key " + cut(key) + " is not one of the first rows'"})
+				c.s.batch.problem(Problem{Code: CodeExtraCell, Row: num, Note: "the key " + cut(key) + " is neither expected nor one of the first rows'"})
 			}
 			return
+		}
+		if late := at - r.first; late >= 0 && !r.late[late].Load() {
+			r.late[late].Store(true)
 		}
 		kind, v, there := jsonValue(value)
 		off := 0

@@ -13,18 +13,21 @@ const maxRecord = 16 << 20
 // splitter cuts text into blocks that end where a record ends. It is the one sequential part of reading text, so it looks at as little as it
 // can: where a block has no quote, at its last line end.
 type splitter struct {
-	r     io.Reader
-	size  int // of a block, bytes
-	term  byte
-	quote byte // 0: none
-	delim byte
-	esc   byte
-	skipI bool // spaces in front of a quote
-	plain bool // quotes are not doubled
-	rest  []byte
-	eof   bool
-	row   int64 // number of the next record
-	free  sync.Pool
+	r       io.Reader
+	size    int // of a block, bytes
+	term    byte
+	quote   byte // 0: none
+	delim   byte
+	esc     byte // 0: none
+	comment byte // 0: none
+	skipI   bool // spaces in front of a quote
+	plain   bool // quotes are not doubled
+	rest    []byte
+	eof     bool
+	row     int64 // number of the next record
+	free    sync.Pool
+	steps   *[places][256]place // by place and byte, once run needs it
+	busy    [256]bool           // bytes that step out of a cell, or of quotes
 }
 
 // block is a run of whole records.
@@ -73,7 +76,7 @@ func (s *splitter) next() (*block, error) {
 		if n == 0 {
 			return nil, io.EOF
 		}
-		end, records, quoted, open := s.scan(buf[:n])
+		end, records, quoted := s.scan(buf[:n])
 		if end > 0 {
 			s.rest = append([]byte(nil), buf[end:n]...)
 			b := &block{text: buf[:end], first: s.row, records: records, quoted: quoted, buf: buf}
@@ -81,7 +84,7 @@ func (s *splitter) next() (*block, error) {
 			return b, nil
 		}
 		if n >= maxRecord || s.eof {
-			return s.tooLong(buf[:n], open)
+			return s.tooLong(buf, n)
 		}
 		bigger := make([]byte, min(2*len(buf), maxRecord))
 		copy(bigger, buf[:n])
@@ -91,7 +94,7 @@ func (s *splitter) next() (*block, error) {
 
 // partial gives what was read whole before an error; the error comes next.
 func (s *splitter) partial(buf []byte, n int, err error) (*block, error) {
-	end, records, quoted, _ := s.scan(buf[:n])
+	end, records, quoted := s.scan(buf[:n])
 	s.r = errReader{err}
 	if end == 0 || s.eof {
 		return nil, err
@@ -105,52 +108,95 @@ type errReader struct{ error }
 
 func (e errReader) Read([]byte) (int, error) { return 0, e.error }
 
-// tooLong goes on after a record without end: after a line, the next one; an open quote ends the file.
-func (s *splitter) tooLong(buf []byte, open bool) (*block, error) {
-	row := s.row
-	if open {
-		s.eof = true
+// skip leaves out so many lines in front of the first record, whatever they hold; comments between them don't count.
+func (s *splitter) skip(lines int) error {
+	begin, comment := true, false
+	_, err := s.drop(make([]byte, s.size), 0, func(b []byte) int {
+		for i := 0; i < len(b); begin = true {
+			if begin {
+				begin, comment = false, s.comment != 0 && b[i] == s.comment
+			}
+			end := bytes.IndexByte(b[i:], s.term) + 1
+			if end == 0 {
+				break
+			}
+			i += end
+			if s.row++; comment {
+				continue
+			}
+			if lines--; lines == 0 {
+				return i
+			}
+		}
+		return 0
+	})
+	return err
+}
+
+// tooLong leaves out the record at the begin of buf[:n], which has no end there.
+func (s *splitter) tooLong(buf []byte, n int) (*block, error) {
+	row, at := s.row, recordBegin
+	comment := s.comment != 0 && buf[0] == s.comment
+	p := &Problem{Code: CodeFormat, Row: row, Note: "the row is longer than 16 MiB; it was not looked at", Value: cut(buf[:n])}
+	ended, err := s.drop(buf, n, func(b []byte) int {
+		if s.quote == 0 {
+			return bytes.IndexByte(b, s.term) + 1
+		}
+		end, _ := s.run(&at, b, true)
+		return end
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !ended && at.open():
 		return nil, failure(CodeFormat, row, "a quoted cell of this row is not closed")
 	}
-	p := &Problem{Code: CodeFormat, Row: row, Note: "the row is longer than 16 MiB; it was not looked at", Value: cut(buf)}
-	s.row++
-	for {
-		if i := bytes.IndexByte(buf, s.term); i >= 0 {
-			s.rest = append([]byte(nil), buf[i+1:]...)
-			break
-		}
-		n, err := s.r.Read(buf[:cap(buf)])
-		if buf = buf[:n]; err != nil && n == 0 {
-			s.eof = true
-			if !errors.Is(err, io.EOF) {
-				return nil, err
-			}
-			break
-		}
+	if s.row++; comment {
+		return s.next()
 	}
 	return &block{problem: p, first: row, records: 1}, nil
 }
 
-// scan finds the end of the last whole record in b, which begins with one; how many records there are up to it; and, where there is none, whether a
-// quote is open. At the end of the file the last record needs no line end.
-func (s *splitter) scan(b []byte) (end int, records int64, quoted, open bool) {
-	if s.quote == 0 || bytes.IndexByte(b, s.quote) < 0 && s.esc == 0 {
+// drop leaves out text up to an end that find sees in one of its pieces; false: it has none. The first piece is buf[:n], the others are read into buf.
+func (s *splitter) drop(buf []byte, n int, find func([]byte) int) (bool, error) {
+	for {
+		if end := find(buf[:n]); end > 0 {
+			s.rest = bytes.Clone(buf[end:n])
+			return true, nil
+		}
+		if s.eof {
+			return false, nil
+		}
+		var err error
+		if n, err = s.r.Read(buf); n == 0 && errors.Is(err, io.EOF) {
+			s.eof = true
+		} else if n == 0 && err != nil {
+			return false, err
+		}
+	}
+}
+
+// scan finds the end of the last whole record in b, which begins with one, and how many records there are up to it. At the end of the file the last record
+// needs no line end.
+func (s *splitter) scan(b []byte) (end int, records int64, quoted bool) {
+	open := false
+	switch {
+	case s.quote == 0 || s.esc == 0 && bytes.IndexByte(b, s.quote) < 0:
 		end = bytes.LastIndexByte(b, s.term) + 1
 		records = int64(bytes.Count(b[:end], []byte{s.term}))
-		if s.eof && end < len(b) {
-			end, records = len(b), records+1
-		}
-		return end, records, false, false
-	}
-	if s.esc != 0 {
-		end, records, open = s.scanBytes(b)
-	} else {
+	case s.esc == 0:
+		quoted = true
 		end, records, open = s.scanQuotes(b)
+	default:
+		quoted = true
+		at := recordBegin
+		end, records = s.run(&at, b, false)
+		open = at.open()
 	}
 	if s.eof && !open && end < len(b) {
 		end, records = len(b), records+1
 	}
-	return end, records, true, open
+	return end, records, quoted
 }
 
 // scanQuotes jumps from quote to quote. A quote opens a cell only at its begin, and stands for itself elsewhere.
@@ -165,6 +211,15 @@ func (s *splitter) scanQuotes(b []byte) (end int, records int64, open bool) {
 		if line := bytes.LastIndexByte(b[pos:q], s.term); line >= 0 {
 			end = pos + line + 1
 			records += int64(bytes.Count(b[pos:end], []byte{s.term}))
+		}
+		if s.comment != 0 && b[end] == s.comment { // where a quote is none
+			line := bytes.IndexByte(b[q:], s.term)
+			if line < 0 {
+				return end, records, false
+			}
+			pos = q + line + 1
+			end, records = pos, records+1
+			continue
 		}
 		pos = q + 1
 		if !s.opens(b, q) {
@@ -185,7 +240,7 @@ func (s *splitter) scanQuotes(b []byte) (end int, records int64, open bool) {
 
 // opens says that the quote at q stands at the begin of a cell.
 func (s *splitter) opens(b []byte, q int) bool {
-	for s.skipI && q > 0 && b[q-1] == ' ' {
+	for s.skipI && q > 0 && b[q-1] == ' ' && s.delim != ' ' {
 		q--
 	}
 	return q == 0 || b[q-1] == s.delim || b[q-1] == s.term
@@ -212,30 +267,74 @@ func (s *splitter) closing(b []byte, i int) (int, bool) {
 	}
 }
 
-// scanBytes is scanQuotes for dialects with an escape character.
-func (s *splitter) scanBytes(b []byte) (end int, records int64, open bool) {
-	in, start := false, true
-	for i := 0; i < len(b); i++ {
-		c := b[i]
-		switch {
-		case c == s.esc && c != s.quote:
-			i++
-			start = false
-		case in:
-			if c == s.quote {
-				if !s.plain && i+1 < len(b) && b[i+1] == s.quote {
-					i++
-				} else {
-					in = false
-				}
+// place is where in a record a byte stands.
+type place uint8
+
+const (
+	recordBegin place = iota // at the begin of a record
+	cellBegin                // at the begin of a cell, or behind its first spaces
+	escaped                  // behind an escape character in a cell
+	inEscaped                // behind one in quotes
+	pastQuote                // behind a quote in quotes, which closes them if it is not doubled
+	inComment                // in a line that is a comment
+	inCell                   // further on in a cell, in no quotes
+	inQuotes
+	places
+)
+
+// open says that a quote is.
+func (p place) open() bool { return p == inQuotes || p == inEscaped }
+
+// run goes through b byte by byte, from at on, and says where the last record in it ends, or with one the first, 0 being nowhere, and how many do. It is for
+// dialects with an escape character, and for records that are in no buffer as a whole.
+func (s *splitter) run(at *place, b []byte, one bool) (end int, records int64) {
+	if s.steps == nil {
+		s.steps = new([places][256]place)
+		for c := range s.busy {
+			for p := range places {
+				s.steps[p][c] = s.step(p, byte(c))
 			}
-		case c == s.quote && start:
-			in, start = true, false
-		case c == s.term:
-			end, records, start = i+1, records+1, true
-		default:
-			start = c == s.delim
+			s.busy[c] = s.steps[inCell][c] != inCell || s.steps[inQuotes][c] != inQuotes
 		}
 	}
-	return end, records, in
+	p := *at
+	for i, c := range b {
+		if p >= inCell && !s.busy[c] {
+			continue
+		}
+		if p = s.steps[p%places][c]; p == recordBegin {
+			end, records = i+1, records+1
+			if one {
+				break
+			}
+		}
+	}
+	*at = p
+	return end, records
+}
+
+// step says where the byte behind c stands, where c stands at p.
+func (s *splitter) step(p place, c byte) place {
+	esc := s.esc != 0 && c == s.esc
+	switch {
+	case p == inEscaped, p == inQuotes && c != s.quote && !esc, p == pastQuote && c == s.quote:
+		return inQuotes
+	case p == inQuotes && esc:
+		return inEscaped
+	case p == inQuotes && !s.plain:
+		return pastQuote
+	case p == inQuotes, p == escaped:
+		return inCell
+	case c == s.term:
+		return recordBegin
+	case p == inComment, p == recordBegin && s.comment != 0 && c == s.comment:
+		return inComment
+	case esc:
+		return escaped
+	case c == s.quote && p <= cellBegin:
+		return inQuotes
+	case c == s.delim, c == ' ' && s.skipI && p <= cellBegin:
+		return cellBegin
+	}
+	return inCell
 }

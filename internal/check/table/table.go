@@ -21,7 +21,7 @@ type Options struct {
 	Dialect   Dialect
 	Wanted    func(label string) bool // columns that are needed; nil: all. Only Parquet saves work by it.
 	Names     []string                // of the columns that are expected, for formats whose rows may lack them
-	Strict    bool                    // keys that the first rows of JSON lines don't have are problems
+	Strict    bool                    // keys of JSON lines that are not among Names, and that the first rows don't have, are problems
 	AllKeys   bool                    // the columns of JSON lines are the keys of all rows, which takes one more reading, and not of the first ones only
 	Decimals  bool                    // decimals of Parquet are Decimal, all their digits, and not Float
 	BlockSize int                     // bytes of text a task; 0: 1 MiB

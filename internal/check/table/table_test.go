@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -98,6 +99,7 @@ func TestCSV(t *testing.T) {
 		"bad labels":   {"a,,a\n1,2,3\n", Options{}, "[\"a\" \"\" \"a\"]\n2 \"1\" \"2\" \"3\"\n! blank-label row 1 col 2 +0 the label of column 2 is blank\n! duplicate-label row 1 col 3 +0 the label \"a\" is that of column 1, too\nrows 1\n"},
 		"bad bytes":    {"a,b\n1,x\xff\ny\x00,2\n", Options{}, "[\"a\" \"b\"]\n2 \"1\" \"x\\xff\"\n3 \"y\\x00\" \"2\"\n! encoding-error row 2 col 2 +0 the cell has bytes that are not of its encoding\n! encoding-error row 3 col 1 +0 the cell has a NUL byte\nrows 2\n"},
 		"latin1":       {"a,b\n1,\xe9\n", Options{Dialect: Dialect{Encoding: "iso-8859-1"}}, "[\"a\" \"b\"]\n2 \"1\" \"é\"\nrows 1\n"},
+		"windows":      {"a,b\n1,\x80\n2,\x81z\n", Options{Dialect: Dialect{Encoding: "windows-1252"}}, "[\"a\" \"b\"]\n2 \"1\" \"€\"\n3 \"2\" \"\\xffz\"\n! encoding-error row 3 col 2 +0 the cell has bytes that are not of its encoding\nrows 2\n"},
 		"one column":   {"a\nx\n\ny\n", Options{}, "[\"a\"]\n2 \"x\"\n4 \"y\"\n! blank-row row 3 col 0 +0 the row is blank\nrows 3\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,6 +153,8 @@ func TestHostile(t *testing.T) {
 	wide := strings.TrimSuffix(strings.Repeat("a,", 100_000), ",")
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":        {"", "source-error"},
+		"too wide":     {strings.Repeat("a,", 5_000_000) + "\n1\n", "format-error: row 1: the header has more than 100000 columns"},
+		"a bit wider":  {wide + ",a\n1\n", "more than 100000 columns"},
 		"long line":    {"a,b\n1," + strings.Repeat("x", 40<<20) + "\n3,4\n", "longer than 16 MiB"},
 		"long quote":   {"a,b\n1,\"" + strings.Repeat("x\n", 12<<20) + "\n", "not closed"},
 		"wide":         {wide + "\n" + strings.Repeat("1\n", 100_000) + wide + "\n", "fewer than the header"},
@@ -204,20 +208,26 @@ rows 7
 	}
 }
 
-// FuzzCSV cuts the text into blocks of all sizes: the table must be the same; and where package encoding/csv reads it, as that has it.
+// FuzzCSV cuts the text into blocks of all sizes: the table must be the same, in any dialect, and as plainRead has it;
+// and where package encoding/csv reads it, as that does.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"a,b\n1,2\n", "a,\"b\"\n\"x\ny\",\"\"\"\"\n", "a;b\r\n1;2", "a\n\n\n", "\"", "a,b\n\"x\"y\"z\",\"\n", "a,b\n1\n1,2,3\n", "a,b\n x , \" y\"\n"} {
-		f.Add(s, uint8(7))
+		f.Add(s, uint8(7), uint8(0))
 	}
-	f.Fuzz(func(t *testing.T, text string, size uint8) {
-		o := Options{Dialect: Dialect{Delimiter: ','}, BlockSize: 1 << 16}
+	f.Add("#\"\na, \"b\\\"\n\"\n1,2\n", uint8(3), uint8(14))
+	f.Add("\"t\na,b\n1,\"2\n", uint8(3), uint8(16))
+	f.Fuzz(func(t *testing.T, text string, size, dialect uint8) {
+		o := Options{Dialect: fuzzDialect(dialect), BlockSize: 1 << 16}
 		want, err := read("x.csv", text, o)
 		o.BlockSize = int(size)%64 + 4
 		got, err2 := read("x.csv", text, o)
 		if (err == nil) != (err2 == nil) || onlyRows(want) != onlyRows(got) {
 			t.Fatalf("blocks of %d bytes: %s\n%v %v", o.BlockSize, cmp.Diff(want, got), err, err2)
 		}
-		if err != nil || strings.Contains(want, "!") || strings.ContainsAny(text, "\r\x00") {
+		if !strings.ContainsAny(text, "\r\x00") && utf8.ValidString(text) {
+			checkDialect(t, strings.TrimPrefix(text, "\xef\xbb\xbf"), o.Dialect, o.BlockSize)
+		}
+		if dialect != 0 || err != nil || strings.Contains(want, "!") || strings.ContainsAny(text, "\r\x00") {
 			return
 		}
 		r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\xef\xbb\xbf")))

@@ -61,9 +61,9 @@ func openTextAs(ctx context.Context, src Source, compression, enc string) (io.Re
 	case "utf-16be":
 		return transform.NewReader(head, &utf16Decoder{order: binary.BigEndian}), enc, nil
 	case "iso-8859-1":
-		return transform.NewReader(head, charmap.ISO8859_1.NewDecoder()), enc, nil
+		return transform.NewReader(head, newByteDecoder(charmap.ISO8859_1)), enc, nil
 	case "windows-1252":
-		return transform.NewReader(head, charmap.Windows1252.NewDecoder()), enc, nil
+		return transform.NewReader(head, newByteDecoder(charmap.Windows1252)), enc, nil
 	}
 	return nil, "", fmt.Errorf("unknown encoding %q", enc)
 }
@@ -107,6 +107,39 @@ func (d *utf16Decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, e
 }
 
 const noByte = 0xff
+
+// byteDecoder makes UTF-8 of an encoding with a byte a character: it has the UTF-8 of each. What is no character becomes a byte that no UTF-8 has.
+type byteDecoder struct {
+	transform.NopResetter
+	chars [256][]byte
+}
+
+func newByteDecoder(m *charmap.Charmap) *byteDecoder {
+	var d byteDecoder
+	for i := range d.chars {
+		if r := m.DecodeByte(byte(i)); r != utf8.RuneError {
+			d.chars[i] = utf8.AppendRune(nil, r)
+		} else {
+			d.chars[i] = []byte{noByte}
+		}
+	}
+	return &d
+}
+
+func (d *byteDecoder) Transform(dst, src []byte, _ bool) (nDst, nSrc int, err error) {
+	for _, c := range src {
+		if len(dst)-nDst < utf8.UTFMax {
+			return nDst, nSrc, transform.ErrShortDst
+		}
+		if nSrc++; c < utf8.RuneSelf {
+			dst[nDst] = c
+			nDst++
+		} else {
+			nDst += copy(dst[nDst:], d.chars[c])
+		}
+	}
+	return nDst, nSrc, nil
+}
 
 func sniffCompression(src Source) string {
 	head := make([]byte, 4)

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 	"unicode/utf16"
 
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/transform"
 )
 
@@ -49,5 +50,29 @@ func TestUTF16(t *testing.T) {
 	slow := transform.NewReader(iotest.OneByteReader(strings.NewReader(le(long))), &utf16Decoder{order: binary.LittleEndian})
 	if got, err := io.ReadAll(slow); err != nil || string(got) != long {
 		t.Errorf("byte by byte: %.40q, %v", got, err)
+	}
+}
+
+// TestByteEncodings has all bytes.
+func TestByteEncodings(t *testing.T) {
+	var all strings.Builder
+	for i := range 256 {
+		all.WriteByte(byte(i))
+	}
+	for enc, m := range map[string]*charmap.Charmap{"iso-8859-1": charmap.ISO8859_1, "windows-1252": charmap.Windows1252} {
+		want := all.String()
+		if enc == "windows-1252" {
+			for _, none := range []string{"\x81", "\x8d", "\x8f", "\x90", "\x9d"} {
+				want = strings.ReplaceAll(want, none, "\x00") // decoded as itself
+			}
+		}
+		want, _ = m.NewDecoder().String(strings.Repeat(want, 100))
+		r, err := openText(t.Context(), strings.NewReader(strings.Repeat(all.String(), 100)), "", enc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || strings.ReplaceAll(string(got), "\xff", "\x00") != want {
+			t.Errorf("%s: %.300q, %v", enc, got, err)
+		}
 	}
 }
