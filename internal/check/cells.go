@@ -103,6 +103,12 @@ func (ru *rule) narrow(c *cellCheck) {
 			n = int64(math.Floor(f))
 		}
 	}
+	switch moment := ru.Spec.Type == cell.Time || ru.Spec.Type == cell.Datetime; { // of the second of the bound some values may be wrong
+	case moment && c.kind == contract.Minimum && l.Nano > 0:
+		n++
+	case moment && c.kind == contract.Maximum:
+		n--
+	}
 	switch c.kind {
 	case contract.Minimum:
 		ru.lo, ru.flo = max(ru.lo, n), max(ru.flo, f)
@@ -294,6 +300,7 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 		return
 	}
 	ints, floats := ru.quick(col)
+	lo, hi := ru.ticks(col)
 	texts := col.Kind == table.String && ru.test == quickText
 	for r := range b.Rows {
 		switch {
@@ -302,11 +309,30 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 				w.null(ru, b, r, nil)
 			}
 			continue
-		case ints && col.Ints[r] >= ru.lo && col.Ints[r] <= ru.hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)):
+		case ints && col.Ints[r] >= lo && col.Ints[r] <= hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)):
 			continue
 		}
 		w.typedValue(ru, b, col, r)
 	}
+}
+
+// ticks are the bounds of the rule in those of a column.
+func (ru *rule) ticks(col *table.Column) (lo, hi int64) {
+	per := col.PerSecond
+	if per <= 1 {
+		return ru.lo, ru.hi
+	}
+	if ru.lo > math.MaxInt64/per || ru.hi < math.MinInt64/per { // no tick is so far out
+		return 1, 0
+	}
+	lo, hi = math.MinInt64, math.MaxInt64
+	if ru.lo >= math.MinInt64/per {
+		lo = ru.lo * per
+	}
+	if ru.hi < math.MaxInt64/per {
+		hi = ru.hi*per + per - 1
+	}
+	return lo, hi
 }
 
 // verdicts are what is known of the values of a dictionary: 0 nothing, 1 that they are right.
@@ -399,10 +425,9 @@ func fits(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.V
 		return cell.Value{}, t == cell.Boolean
 	case table.Date:
 		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Date
-	case table.Time:
-		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Time
-	case table.Datetime:
-		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Datetime
+	case table.Time, table.Datetime:
+		sec, ns := col.Instant(r)
+		return cell.Value{Int: sec, Nano: ns, IsInt: true}, t == cell.Time && kind == table.Time || t == cell.Datetime && kind == table.Datetime
 	}
 	switch t {
 	case cell.Object, cell.Array, cell.Geojson:

@@ -64,13 +64,13 @@ func TestTimes(t *testing.T) {
 			t.Fatalf("%s is day %d, %t", d, n, ok)
 		}
 	}
-	for _, s := range []string{"2024-03-01T10:20:30.123456789Z", "1969-12-31T23:59:59Z", "2024-03-01T00:10:30+05:30"} {
+	for _, s := range []string{"2024-03-01T10:20:30.123456789Z", "1969-12-31T23:59:59.5Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "1677-09-21T00:12:43Z", "2262-04-11T23:47:17Z", "2024-03-01T00:10:30+05:30"} {
 		want, err := time.Parse(time.RFC3339Nano, s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, ok := ParseDatetime([]byte(s)); !ok || n != want.UnixNano() {
-			t.Errorf("%s is %d, %t, want %d", s, n, ok, want.UnixNano())
+		if sec, ns, ok := ParseDatetime([]byte(s)); !ok || sec != want.Unix() || int(ns) != want.Nanosecond() {
+			t.Errorf("%s is %d, %d, %t, want %d, %d", s, sec, ns, ok, want.Unix(), want.Nanosecond())
 		}
 	}
 }

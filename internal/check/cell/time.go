@@ -81,29 +81,34 @@ func goLayout(format string) (string, error) {
 
 var anyLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02", "02.01.2006", "01/02/2006", "2006/01/02", "Jan 2, 2006", "2 Jan 2006", time.RFC1123Z, time.RFC1123, "15:04:05", "15:04"}
 
-const (
-	nsPerDay = 86400 * int64(time.Second)
-)
+const daySeconds = 86400
 
-// time reads a date (days since 1970), a time (ns since midnight), a datetime (ns since 1970, UTC), a year, or a month (since year 0).
-func (s *Spec) time(b []byte) (int64, bool) {
+// time reads a date (days since 1970), a time (seconds since midnight), a datetime (seconds since 1970, UTC), a year, or a month (since year 0); ns are
+// the nanoseconds after the second.
+func (s *Spec) time(b []byte) (n int64, ns uint32, ok bool) {
 	if s.layout != nil {
 		return s.laidOut(string(b))
 	}
 	switch s.Type {
 	case Date:
-		return ParseDate(b)
+		n, ok = ParseDate(b)
 	case Time:
-		if len(b) < 8 {
-			return 0, false
+		if len(b) >= 8 {
+			return parseClock(b)
 		}
-		return parseClock(b)
 	case Datetime:
 		return ParseDatetime(b)
 	case Year:
-		n, kind := ParseInt(b)
-		return n, kind == IsInt && n >= 0 && n <= 9999
+		var kind Int
+		n, kind = ParseInt(b)
+		ok = kind == IsInt && n >= 0 && n <= 9999
+	case YearMonth:
+		n, ok = parseMonth(b)
 	}
+	return n, 0, ok
+}
+
+func parseMonth(b []byte) (int64, bool) {
 	if len(b) != 7 || b[4] != '-' {
 		return 0, false
 	}
@@ -112,7 +117,7 @@ func (s *Spec) time(b []byte) (int64, bool) {
 	return y*12 + m - 1, ok1 && ok2 && m >= 1 && m <= 12
 }
 
-func (s *Spec) laidOut(text string) (int64, bool) {
+func (s *Spec) laidOut(text string) (n int64, ns uint32, ok bool) {
 	layouts := []string{s.layout.format}
 	if s.layout.any {
 		layouts = anyLayouts
@@ -122,15 +127,16 @@ func (s *Spec) laidOut(text string) (int64, bool) {
 		if err != nil {
 			continue
 		}
+		n, ns = t.Unix(), uint32(t.Nanosecond())
 		switch s.Type {
 		case Date:
-			return floorDiv(t.Unix(), 86400), true
+			return floorDiv(n, daySeconds), 0, true
 		case Time:
-			return t.Sub(t.Truncate(24 * time.Hour)).Nanoseconds(), true
+			n -= floorDiv(n, daySeconds) * daySeconds
 		}
-		return t.UnixNano(), true
+		return n, ns, true
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 func floorDiv(a, b int64) int64 {
@@ -200,62 +206,61 @@ func civil(y, m, d int64) int64 {
 	return era*146097 + yoe*365 + yoe/4 - yoe/100 + doy - 719468
 }
 
-// ParseDatetime reads a date, "T" or a space, a time, as ns since 1970-01-01 in UTC; without a zone it counts as UTC.
-func ParseDatetime(b []byte) (int64, bool) {
+// ParseDatetime reads a date, "T" or a space, a time, as seconds since 1970-01-01 in UTC and nanoseconds after them; without a zone it counts as UTC.
+func ParseDatetime(b []byte) (sec int64, ns uint32, ok bool) {
 	if len(b) < 16 || b[10] != 'T' && b[10] != ' ' {
-		return 0, false
+		return 0, 0, false
 	}
 	day, ok := ParseDate(b[:10])
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	ns, ok := parseClock(b[11:])
-	return day*nsPerDay + ns, ok
+	sec, ns, ok = parseClock(b[11:])
+	return day*daySeconds + sec, ns, ok
 }
 
 // parseClock reads HH:MM[:SS[.f]] and Z or ±HH:MM, which is taken off.
-func parseClock(b []byte) (int64, bool) {
+func parseClock(b []byte) (sec int64, ns uint32, ok bool) {
 	if len(b) < 5 || b[2] != ':' {
-		return 0, false
+		return 0, 0, false
 	}
 	h, ok1 := digits(b[:2])
 	m, ok2 := digits(b[3:5])
 	if !ok1 || !ok2 || h > 23 || m > 59 {
-		return 0, false
+		return 0, 0, false
 	}
-	ns := (h*60 + m) * int64(time.Minute)
+	sec = (h*60 + m) * 60
 	b = b[5:]
 	if len(b) >= 3 && b[0] == ':' {
 		s, ok := digits(b[1:3])
 		if !ok || s > 59 {
-			return 0, false
+			return 0, 0, false
 		}
-		ns, b = ns+s*int64(time.Second), b[3:]
+		sec, b = sec+s, b[3:]
 		if len(b) > 1 && (b[0] == '.' || b[0] == ',') {
-			frac, rest, ok := fraction(b[1:])
-			if !ok {
-				return 0, false
+			if ns, b, ok = fraction(b[1:]); !ok {
+				return 0, 0, false
 			}
-			ns, b = ns+frac, rest
 		}
 	}
 	if len(b) == 0 {
-		return ns, true
+		return sec, ns, true
 	}
 	off, ok := parseZone(b)
-	return ns - off, ok
+	return sec - off, ns, ok
 }
 
-func fraction(b []byte) (ns int64, rest []byte, ok bool) {
-	i, unit := 0, int64(100_000_000)
+func fraction(b []byte) (ns uint32, rest []byte, ok bool) {
+	i, unit := 0, uint32(100_000_000)
 	for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		ns += int64(b[i]-'0') * unit
+		ns += uint32(b[i]-'0') * unit
 		unit /= 10
 	}
 	return ns, b[i:], i > 0
 }
 
-func parseZone(b []byte) (ns int64, ok bool) {
+// parseZone reads Z, ±HH, ±HHMM or ±HH:MM, as seconds.
+func parseZone(b []byte) (sec int64, ok bool) {
 	if len(b) == 1 && b[0] == 'Z' {
 		return 0, true
 	}
@@ -278,7 +283,7 @@ func parseZone(b []byte) (ns int64, ok bool) {
 	if len(b) == 4 {
 		m, ok2 = digits(b[2:])
 	}
-	return sign * (h*60 + m) * int64(time.Minute), ok1 && ok2 && h < 24 && m < 60
+	return sign * (h*60 + m) * 60, ok1 && ok2 && h < 24 && m < 60
 }
 
 var duration = regexp.MustCompile(`^[+-]?P(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?(T(\d+(\.\d+)?H)?(\d+(\.\d+)?M)?(\d+(\.\d+)?S)?)?$`)

@@ -90,17 +90,18 @@ func isURI(s string) bool {
 	return err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "" || u.Path != "")
 }
 
-// Value is how a value compares: of a date the days, of a time and a datetime the nanoseconds; of others 0.
+// Value is how a value compares: of a date the days since 1970, of a time and a datetime the seconds, rounded down, since midnight or 1970; of others 0.
 type Value struct {
 	Int   int64
 	Float float64
-	IsInt bool // Int holds it; else Float does
+	Nano  uint32 // of a time and a datetime: nanoseconds, from 0 to 999,999,999, after Int
+	IsInt bool   // Int holds it; else Float does
 }
 
 // Less compares numbers of one type.
 func (n Value) Less(o Value) bool {
 	if n.IsInt && o.IsInt {
-		return n.Int < o.Int
+		return n.Int < o.Int || n.Int == o.Int && n.Nano < o.Nano
 	}
 	return n.float() < o.float()
 }
@@ -132,8 +133,8 @@ func (s *Spec) Parse(b []byte) (Value, bool) {
 	case Boolean:
 		return Value{}, s.boolean(b)
 	case Date, Time, Datetime, Year, YearMonth:
-		n, ok := s.time(b)
-		return Value{Int: n, IsInt: true}, ok
+		n, ns, ok := s.time(b)
+		return Value{Int: n, Nano: ns, IsInt: true}, ok
 	case Duration:
 		return Value{}, isDuration(string(b))
 	case Geopoint:
