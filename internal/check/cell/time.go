@@ -3,14 +3,13 @@ package cell
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 )
 
 // layout is how a date or time is written, where that is not the default.
 type layout struct {
 	any    bool
-	format string // of package time
+	format *timeFormat
 }
 
 // Prepare checks the options of s and makes it ready to parse. Its error names what is wrong.
@@ -32,7 +31,7 @@ func (s *Spec) Prepare() error {
 			s.layout = &layout{any: true}
 			return nil
 		}
-		l, err := goLayout(f)
+		l, err := newTimeFormat(f)
 		if err != nil {
 			return err
 		}
@@ -45,40 +44,6 @@ func (s *Spec) Prepare() error {
 	return nil
 }
 
-// strptime directives, and the words of Java's patterns that ODCS uses.
-var directives = map[byte]string{'Y': "2006", 'm': "01", 'd': "02", 'H': "15", 'M': "04", 'S': "05", 'y': "06", 'b': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
-	'I': "03", 'p': "PM", 'j': "002", 'Z': "MST", 'z': "-0700", 'f': "000000", '%': "%"}
-
-var javaWords = strings.NewReplacer("yyyy", "2006", "yy", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "dd", "02", "HH", "15", "hh", "03", "mm", "04", "ss", "05",
-	"SSSSSS", "000000", "SSS", "000", "XXX", "Z07:00", "xxx", "-07:00", "Z", "-0700", "'T'", "T", "'Z'", "Z", "a", "PM")
-
-var javaOnly = regexp.MustCompile(`^([yMdHhmsSXxZa' TZ:./,-])+$`)
-
-func goLayout(format string) (string, error) {
-	if !strings.Contains(format, "%") {
-		if !javaOnly.MatchString(format) || !strings.ContainsAny(format, "yMdHhms") {
-			return "", fmt.Errorf("unknown date format %q", format)
-		}
-		return javaWords.Replace(format), nil
-	}
-	var b strings.Builder
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' {
-			b.WriteByte(format[i])
-			continue
-		}
-		if i++; i == len(format) {
-			return "", fmt.Errorf("date format %q ends in %%", format)
-		}
-		d, ok := directives[format[i]]
-		if !ok {
-			return "", fmt.Errorf("date format %q: there is no %%%c", format, format[i])
-		}
-		b.WriteString(d)
-	}
-	return b.String(), nil
-}
-
 var anyLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02", "02.01.2006", "01/02/2006", "2006/01/02", "Jan 2, 2006", "2 Jan 2006", time.RFC1123Z, time.RFC1123, "15:04:05", "15:04"}
 
 const daySeconds = 86400
@@ -87,7 +52,7 @@ const daySeconds = 86400
 // the nanoseconds after the second.
 func (s *Spec) time(b []byte) (n int64, ns uint32, ok bool) {
 	if s.layout != nil {
-		return s.laidOut(string(b))
+		return s.laidOut(b)
 	}
 	switch s.Type {
 	case Date:
@@ -117,26 +82,33 @@ func parseMonth(b []byte) (int64, bool) {
 	return y*12 + m - 1, ok1 && ok2 && m >= 1 && m <= 12
 }
 
-func (s *Spec) laidOut(text string) (n int64, ns uint32, ok bool) {
-	layouts := []string{s.layout.format}
+// laidOut reads a time that is not written as the default is. A date is that which stands there, in whatever zone.
+func (s *Spec) laidOut(b []byte) (n int64, ns uint32, ok bool) {
+	day, sec, ns, ahead, ok := int64(0), int64(0), uint32(0), int64(0), false
 	if s.layout.any {
-		layouts = anyLayouts
+		day, sec, ns, ahead, ok = anyTime(string(b))
+	} else {
+		day, sec, ns, ahead, ok = s.layout.format.parse(b)
 	}
-	for _, l := range layouts {
-		t, err := time.Parse(l, text)
-		if err != nil {
-			continue
-		}
-		n, ns = t.Unix(), uint32(t.Nanosecond())
-		switch s.Type {
-		case Date:
-			return floorDiv(n, daySeconds), 0, true
-		case Time:
-			n -= floorDiv(n, daySeconds) * daySeconds
-		}
-		return n, ns, true
+	switch s.Type {
+	case Date:
+		return day, 0, ok
+	case Time:
+		return sec - ahead, ns, ok
 	}
-	return 0, 0, false
+	return day*daySeconds + sec - ahead, ns, ok
+}
+
+func anyTime(text string) (day, sec int64, ns uint32, ahead int64, ok bool) {
+	for _, l := range anyLayouts {
+		if t, err := time.Parse(l, text); err == nil {
+			_, zone := t.Zone()
+			n := t.Unix() + int64(zone)
+			day = floorDiv(n, daySeconds)
+			return day, n - day*daySeconds, uint32(t.Nanosecond()), int64(zone), true
+		}
+	}
+	return 0, 0, 0, 0, false
 }
 
 func floorDiv(a, b int64) int64 {
