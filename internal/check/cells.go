@@ -402,25 +402,15 @@ func fits(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.V
 	if t == cell.Any {
 		return cell.Value{}, true
 	}
-	mixed := col.Kind == table.Mixed
 	switch kind {
 	case table.String:
 		return ru.Spec.Parse(v)
 	case table.Int, table.Float:
-		if t != cell.Integer && t != cell.Number && t != cell.Year {
-			return cell.Value{}, false
+		if t == cell.Year {
+			n, ok := numeral(cell.Integer, col, kind, r, v)
+			return n, ok && n.IsYear()
 		}
-		if mixed {
-			return (&cell.Spec{Type: t}).ParseNumeral(v)
-		}
-		if kind == table.Int {
-			return cell.Value{Int: col.Ints[r], IsInt: true}, true
-		}
-		f := col.Floats[r]
-		if t == cell.Number {
-			return cell.Value{Float: f}, true
-		}
-		return cell.Value{Int: int64(f), IsInt: true}, f == math.Trunc(f) && math.Abs(f) < 1<<62
+		return numeral(t, col, kind, r, v)
 	case table.Bool:
 		return cell.Value{}, t == cell.Boolean
 	case table.Date:
@@ -430,8 +420,28 @@ func fits(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.V
 		return cell.Value{Int: sec, Nano: ns, IsInt: true}, t == cell.Time && kind == table.Time || t == cell.Datetime && kind == table.Datetime
 	}
 	switch t {
-	case cell.Object, cell.Array, cell.Geojson:
+	case cell.Object, cell.Array, cell.Geojson, cell.Geopoint:
 		return ru.Spec.Parse(v)
+	case cell.List:
+		return cell.Value{}, ru.Spec.IsList(v)
 	}
 	return cell.Value{}, false
+}
+
+// numeral is a number of a format that has numbers, as an integer or a number.
+func numeral(t cell.Type, col *table.Column, kind table.Kind, r int, v []byte) (cell.Value, bool) {
+	if t != cell.Integer && t != cell.Number {
+		return cell.Value{}, false
+	}
+	if col.Kind == table.Mixed {
+		return (&cell.Spec{Type: t}).ParseNumeral(v)
+	}
+	if kind == table.Int {
+		return cell.Value{Int: col.Ints[r], IsInt: true}, true
+	}
+	f := col.Floats[r]
+	if t == cell.Number {
+		return cell.Value{Float: f}, true
+	}
+	return cell.Value{Int: int64(f), IsInt: true}, f == math.Trunc(f) && math.Abs(f) < 1<<62
 }

@@ -3,6 +3,7 @@ package cell
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,12 @@ func (s *Spec) Prepare() error {
 	f := s.Format
 	if f == "default" {
 		f = ""
+	}
+	if s.Type != List && s.Delimiter+s.ItemType != "" {
+		return fmt.Errorf("delimiter and itemType are of a list, not of a %s", s.Type)
+	}
+	if t, ok := TypeOf(s.ItemType); s.ItemType != "" && (!ok || !slices.Contains(itemTypes, t)) {
+		return fmt.Errorf("unknown itemType %q", s.ItemType)
 	}
 	switch s.Type {
 	case String:
@@ -37,7 +44,8 @@ func (s *Spec) Prepare() error {
 		}
 		s.layout = &layout{format: l}
 	case Geopoint, Geojson, List, Duration, Integer, Number, Boolean, Year, YearMonth, Object, Array, Any:
-		if f != "" && s.Type != Integer && s.Type != Number {
+		known := s.Type == Integer || s.Type == Number || s.Type == Geopoint && (f == "array" || f == "object") || s.Type == Geojson && f == "topojson"
+		if f != "" && !known {
 			return fmt.Errorf("unknown format %q of a %s", f, s.Type)
 		}
 	}
@@ -64,14 +72,28 @@ func (s *Spec) time(b []byte) (n int64, ns uint32, ok bool) {
 	case Datetime:
 		return ParseDatetime(b)
 	case Year:
-		var kind Int
-		n, kind = ParseInt(b)
-		ok = kind == IsInt && n >= 0 && n <= 9999
+		n, ok = parseYear(b)
 	case YearMonth:
 		n, ok = parseMonth(b)
 	}
 	return n, 0, ok
 }
+
+// parseYear reads YYYY, or -YYYY.
+func parseYear(b []byte) (int64, bool) {
+	before := len(b) == 5 && b[0] == '-'
+	if before {
+		b = b[1:]
+	}
+	n, ok := digits(b)
+	if before {
+		n = -n
+	}
+	return n, ok && len(b) == 4
+}
+
+// IsYear says that a number is a year that can be written with four digits.
+func (n Value) IsYear() bool { return n.IsInt && n.Int >= -9999 && n.Int <= 9999 }
 
 func parseMonth(b []byte) (int64, bool) {
 	if len(b) != 7 || b[4] != '-' {

@@ -202,7 +202,11 @@ func (c *Contract) odcsColumn(o *Object, col *Column, comments Comments, l *loss
 	options := mapping()
 	if t := logicalNames[col.Spec.Type]; t != "" {
 		m.set("logicalType", t, "")
-		if f := col.Spec.Format; f != "" && f != "default" {
+		switch f := col.Spec.Format; {
+		case f == "" || f == "default":
+		case col.Spec.Type == cell.Geojson:
+			*l = append(*l, fmt.Sprintf("%s: the format %s", col.Name, f))
+		default:
 			options.set("format", f, "")
 		}
 	} else if col.Spec.Type != cell.Any {
@@ -461,13 +465,15 @@ type schemaField struct {
 	BareNumber  *bool          `json:"bareNumber,omitempty"`
 	True        []string       `json:"trueValues,omitempty"`
 	False       []string       `json:"falseValues,omitempty"`
+	Delimiter   string         `json:"delimiter,omitempty"`
+	ItemType    string         `json:"itemType,omitempty"`
 	Missing     []string       `json:"missingValues,omitempty"`
 	Constraints map[string]any `json:"constraints,omitempty"`
 }
 
 func (c *Contract) schemaField(o *Object, col *Column, l *lossy) schemaField {
 	s := col.Spec
-	f := schemaField{Name: col.Name, Type: s.Type.String(), Format: s.Format, Description: col.Description, DecimalChar: s.DecimalChar, GroupChar: s.GroupChar, True: s.True, False: s.False, Missing: col.Missing, Constraints: map[string]any{}}
+	f := schemaField{Name: col.Name, Type: s.Type.String(), Format: s.Format, Description: col.Description, DecimalChar: s.DecimalChar, GroupChar: s.GroupChar, True: s.True, False: s.False, Delimiter: s.Delimiter, ItemType: s.ItemType, Missing: col.Missing, Constraints: map[string]any{}}
 	if s.LooseNumber {
 		f.BareNumber = new(bool)
 	}

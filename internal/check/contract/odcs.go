@@ -301,7 +301,7 @@ func (l *loader) bound(c *Column, k key, ck *Check) bool {
 	if !ok {
 		limit, ok = (&cell.Spec{Type: c.Spec.Type}).Parse([]byte(k.node.str()))
 	}
-	if f, isNum := k.node.number(); !ok && isNum && c.Spec.Type == cell.Integer {
+	if f, isNum := k.node.number(); !ok && isNum && (c.Spec.Type == cell.Integer || c.Spec.Type == cell.Year) {
 		limit, ok = cell.Value{Float: f}, true
 	}
 	if !ok {

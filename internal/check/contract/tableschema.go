@@ -97,6 +97,10 @@ func (l *loader) field(o *Object, n *node) {
 			c.Spec.True = k.node.strs()
 		case "falseValues":
 			c.Spec.False = k.node.strs()
+		case "delimiter":
+			c.Spec.Delimiter = k.node.str()
+		case "itemType":
+			c.Spec.ItemType = k.node.str()
 		case "missingValues":
 			c.Missing = missingTexts(k.node)
 		case "categories":
