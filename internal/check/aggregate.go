@@ -23,7 +23,7 @@ type aggregate struct {
 type aggState struct {
 	most    int
 	any     bool
-	newest  int64 // ns or days
+	newest  cell.Value
 	classes map[string]int64
 	over    bool // there are more classes than can be counted
 }
@@ -32,7 +32,7 @@ type aggState struct {
 const maxClasses = 100_000
 
 func (a *aggState) merge(o *aggState) {
-	if o.any && (!a.any || o.newest > a.newest) {
+	if o.any && (!a.any || a.newest.Less(o.newest)) {
 		a.newest, a.any = o.newest, true
 	}
 	for k, n := range o.classes {
@@ -68,8 +68,8 @@ func (w *worker) aggregate(i int, b *table.Batch) {
 		switch {
 		case !ok:
 		case a.Kind == contract.Freshness:
-			if !st.any || n.Int > st.newest {
-				st.any, st.newest = true, n.Int
+			if !st.any || st.newest.Less(n) {
+				st.any, st.newest = true, n
 			}
 		default:
 			v = w.className(ru, col, v, n)
@@ -139,16 +139,16 @@ func (a *aggregate) fresh(now time.Time) {
 		a.count, a.note = 1, "there is no value"
 		return
 	}
-	newest := time.Unix(0, a.newest).UTC()
+	newest := time.Unix(a.newest.Int, int64(a.newest.Nano)).UTC()
 	a.note = "the newest is " + newest.Format(time.RFC3339)
 	if a.state.Object.Column(a.Columns[0]).Spec.Type == cell.Date { // a date lasts until its end
-		newest = time.Unix((a.newest+1)*86400, 0).UTC()
+		newest = time.Unix((a.newest.Int+1)*86400, 0).UTC()
 		a.note = "the newest is " + newest.AddDate(0, 0, -1).Format(time.DateOnly)
 	}
 	age := now.Sub(newest)
 	if a.passed = age <= a.Custom.Age; !a.passed {
 		a.count = 1
-		a.note += fmt.Sprintf(", %.1f days old", age.Hours()/24)
+		a.note += fmt.Sprintf(", %.1f days old", float64(now.Unix()-newest.Unix())/86400) // a Duration ends at 292 years
 	}
 }
 

@@ -27,6 +27,8 @@ var apart = map[string]struct {
 	"date {}{}":                     {"2024-1-1 is not ISO 8601", []string{"003 type-error", "004 type-error", "005 type-error", "006 type-error", "007 type-error", "009 type-error"}},
 	"time {}{}":                     {"24:00:00 is the end of a day, and not a time in it", []string{"003 type-error", "004 type-error", "006 type-error"}},
 	`string {}{"pattern": "ab|cd"}`: {"a pattern is of the whole value; frictionless puts ^ and $ around it without a group", []string{"003 constraint-error", "005 constraint-error"}},
+	`year {"title": "more"}{}`:      {"a gYear may have a sign", []string{"004 type-error", "005 type-error", "006 type-error", "008 type-error"}},
+	`string {"format": "uri"}{}`:    {"RFC 3986 has no spaces and no < > in a URI, and % only before two digits", []string{"004 type-error", "005 type-error", "006 type-error", "007 type-error"}},
 	"shape swapped":                 {"columns go by their names, also where their order is wrong, so the cells are right", []string{"000 incorrect-label"}},
 }
 

@@ -101,6 +101,12 @@ func (ru *rule) narrow(c *cellCheck) {
 			n = int64(math.Floor(f))
 		}
 	}
+	switch moment := ru.Spec.Type == cell.Time || ru.Spec.Type == cell.Datetime; { // of the second of the bound some values may be wrong
+	case moment && c.kind == contract.Minimum && l.Nano > 0:
+		n++
+	case moment && c.kind == contract.Maximum:
+		n--
+	}
 	switch c.kind {
 	case contract.Minimum:
 		ru.lo, ru.flo = max(ru.lo, n), max(ru.flo, f)
@@ -280,6 +286,7 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 		return
 	}
 	ints, floats := ru.quick(col)
+	lo, hi := ru.ticks(col)
 	texts := col.Kind == table.String && ru.test == quickText
 	decimals := col.Kind == table.Decimal && (ru.test == quickInt || ru.test == quickFloat)
 	for r := range b.Rows {
@@ -289,11 +296,30 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 				w.null(ru, b, r, nil)
 			}
 			continue
-		case ints && col.Ints[r] >= ru.lo && col.Ints[r] <= ru.hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)), decimals && ru.passes(col.Text(r)):
+		case ints && col.Ints[r] >= lo && col.Ints[r] <= hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)), decimals && ru.passes(col.Text(r)):
 			continue
 		}
 		w.typedValue(ru, b, col, r)
 	}
+}
+
+// ticks are the bounds of the rule in those of a column.
+func (ru *rule) ticks(col *table.Column) (lo, hi int64) {
+	per := col.PerSecond
+	if per <= 1 {
+		return ru.lo, ru.hi
+	}
+	if ru.lo > math.MaxInt64/per || ru.hi < math.MinInt64/per { // no tick is so far out
+		return 1, 0
+	}
+	lo, hi = math.MinInt64, math.MaxInt64
+	if ru.lo >= math.MinInt64/per {
+		lo = ru.lo * per
+	}
+	if ru.hi < math.MaxInt64/per {
+		hi = ru.hi*per + per - 1
+	}
+	return lo, hi
 }
 
 // verdicts are what is known of the values of a dictionary: 0 nothing, 1 that they are right.
@@ -363,45 +389,49 @@ func fits(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (cell.V
 	if t == cell.Any {
 		return cell.Value{}, true
 	}
-	mixed := col.Kind == table.Mixed
 	switch kind {
 	case table.String:
 		return ru.Spec.Parse(v)
-	case table.Int, table.Float:
-		if t != cell.Integer && t != cell.Number && t != cell.Year {
-			return cell.Value{}, false
+	case table.Int, table.Float, table.Decimal:
+		if t == cell.Year {
+			n, ok := numeral(cell.Integer, col, kind, r, v)
+			return n, ok && n.IsYear()
 		}
-		if mixed {
-			return (&cell.Spec{Type: t}).ParseNumeral(v)
-		}
-		if kind == table.Int {
-			return cell.Value{Int: col.Ints[r], IsInt: true}, true
-		}
-		f := col.Floats[r]
-		if t == cell.Number {
-			return cell.Value{Float: f}, true
-		}
-		if math.Abs(f) >= 1<<53 { // as it is written, which is what text of it would be
-			return (&cell.Spec{Type: t}).ParseNumeral(v)
-		}
-		return cell.Value{Int: int64(f), IsInt: true}, f == math.Trunc(f)
-	case table.Decimal:
-		if t != cell.Integer && t != cell.Number && t != cell.Year {
-			return cell.Value{}, false
-		}
-		return (&cell.Spec{Type: t}).ParseNumeral(v)
+		return numeral(t, col, kind, r, v)
 	case table.Bool:
 		return cell.Value{}, t == cell.Boolean
 	case table.Date:
 		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Date
-	case table.Time:
-		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Time
-	case table.Datetime:
-		return cell.Value{Int: col.Ints[r], IsInt: true}, t == cell.Datetime
+	case table.Time, table.Datetime:
+		sec, ns := col.Instant(r)
+		return cell.Value{Int: sec, Nano: ns, IsInt: true}, t == cell.Time && kind == table.Time || t == cell.Datetime && kind == table.Datetime
 	}
 	switch t {
-	case cell.Object, cell.Array, cell.Geojson:
+	case cell.Object, cell.Array, cell.Geojson, cell.Geopoint:
 		return ru.Spec.Parse(v)
+	case cell.List:
+		return cell.Value{}, ru.Spec.IsList(v)
 	}
 	return cell.Value{}, false
+}
+
+// numeral is a number of a format that has numbers, as an integer or a number.
+func numeral(t cell.Type, col *table.Column, kind table.Kind, r int, v []byte) (cell.Value, bool) {
+	if t != cell.Integer && t != cell.Number {
+		return cell.Value{}, false
+	}
+	if col.Kind == table.Mixed || kind == table.Decimal {
+		return (&cell.Spec{Type: t}).ParseNumeral(v)
+	}
+	if kind == table.Int {
+		return cell.Value{Int: col.Ints[r], IsInt: true}, true
+	}
+	f := col.Floats[r]
+	switch {
+	case t == cell.Number:
+		return cell.Value{Float: f}, true
+	case math.Abs(f) >= 1<<53: // as it is written, which is what text of it would be
+		return (&cell.Spec{Type: t}).ParseNumeral(v)
+	}
+	return cell.Value{Int: int64(f), IsInt: true}, f == math.Trunc(f)
 }

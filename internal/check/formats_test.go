@@ -142,3 +142,42 @@ func TestNestedChecks(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONTypes: a value of JSON is of a type where its text in CSV is, or where it has that type already.
+func TestJSONTypes(t *testing.T) {
+	for field, values := range map[string]map[string]bool{
+		`"type": "year"`:                                  {`2024`: true, `24`: true, `-44`: true, `"2024"`: true, `"24"`: false, `99999`: false, `-10000`: false, `2024.0`: true, `2024.5`: false, `1e300`: false},
+		`"type": "list", "itemType": "integer"`:           {`[1, "2"]`: true, `[]`: true, `[1.5]`: false, `["x"]`: false, `[null]`: false, `[[1]]`: false, `"1,2"`: true, `"1;2"`: false, `{}`: false, `1`: false},
+		`"type": "list"`:                                  {`["a", "b"]`: true, `[1]`: false, `[true]`: false, `"a"`: true},
+		`"type": "list", "itemType": "boolean"`:           {`[true, "false", "1"]`: true, `[1]`: false},
+		`"type": "geopoint"`:                              {`"10,20"`: true, `[10, 20]`: false},
+		`"type": "geopoint", "format": "array"`:           {`[10, 20]`: true, `"[10, 20]"`: true, `[10]`: false, `"10,20"`: false, `{"lon": 10, "lat": 20}`: false},
+		`"type": "geopoint", "format": "object"`:          {`{"lon": 10, "lat": 20}`: true, `{"lon": 10, "lat": 200}`: false, `[10, 20]`: false},
+		`"type": "geojson", "format": "topojson"`:         {`{"type": "Topology", "objects": {}, "arcs": []}`: true, `{"type": "Point"}`: false},
+		`"type": "datetime", "format": "%d/%m/%Y"`:        {`"1/2/2024"`: true, `"1/2/24"`: false, `1`: false},
+		`"type": "year", "constraints": {"minimum": 900}`: {`900`: true, `899`: false, `"0900"`: true},
+	} {
+		for v, want := range values {
+			res := runCheck(t, `{"fields": [{"name": "a", `+field+`}]}`, files{"t.jsonl": `{"a": ` + v + "}\n"})
+			if got := outcome(res); (got == "") != want {
+				t.Errorf("%s: %s: %s", field, v, got)
+			}
+		}
+	}
+	type row struct {
+		Year int64   `parquet:"a"`
+		List []int64 `parquet:"b,list"`
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[row](&b)
+	if _, err := w.Write([]row{{2024, []int64{1}}, {99999, nil}, {-44, []int64{1, 2}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := outcome(runCheck(t, `{"fields": [{"name": "a", "type": "year"}, {"name": "b", "type": "list", "itemType": "integer"}]}`, files{"t.parquet": b.String()}))
+	if want := "x.a.type failed 1/3 \n  type-error t.parquet:2 a \"99999\" it is not of type year\n"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -196,6 +196,9 @@ func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]
 	}
 	n, state := w.number(ru, col, kind, r, v)
 	switch t := ru.Spec.Type; {
+	case state == isValue && n.Nano > 0:
+		dst = binary.LittleEndian.AppendUint64(append(dst, 'n'), uint64(n.Int))
+		return binary.LittleEndian.AppendUint32(dst, n.Nano), isValue
 	case state == isValue && t.Ordered() && n.IsInt:
 		return binary.LittleEndian.AppendUint64(append(dst, 'i'), uint64(n.Int)), isValue
 	case state == isValue && n.Exact != "":

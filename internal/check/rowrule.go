@@ -210,7 +210,7 @@ func (w *worker) dynamic(ru *rule, col *table.Column, r int) any {
 	case cell.Date:
 		return time.Unix(n.Int*86400, 0).UTC()
 	case cell.Datetime:
-		return time.Unix(0, n.Int).UTC()
+		return time.Unix(n.Int, int64(n.Nano)).UTC()
 	}
 	return string(v)
 }

@@ -69,11 +69,11 @@ func (x *extractor) typed(col *table.Column, rows int) {
 		case table.Float:
 			x.number(col.Floats[r])
 		case table.Time: // of a day, in seconds
-			x.number(float64(col.Ints[r]) / 1e9)
+			x.number(seconds(col.Instant(r)))
 		case table.Date:
 			x.times = append(x.times, float64(col.Ints[r])*86400)
 		case table.Datetime:
-			x.times = append(x.times, float64(col.Ints[r])/1e9)
+			x.times = append(x.times, seconds(col.Instant(r)))
 		}
 	}
 }
@@ -172,9 +172,11 @@ func instant(b []byte) (float64, bool) {
 		days, ok := cell.ParseDate(b)
 		return float64(days) * 86400, ok
 	}
-	ns, ok := cell.ParseDatetime(b)
-	return float64(ns) / 1e9, ok
+	sec, ns, ok := cell.ParseDatetime(b)
+	return seconds(sec, ns), ok
 }
+
+func seconds(sec int64, ns uint32) float64 { return float64(sec) + float64(ns)/1e9 }
 
 // texts counts the different texts of a batch, by an open table.
 type texts struct {

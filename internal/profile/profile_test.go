@@ -122,6 +122,9 @@ func TestParquet(t *testing.T) {
 		if f := float64(i) / 2; i%4 > 0 {
 			r.F = &f
 		}
+		if i == 7 {
+			r.At = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		}
 		if _, err := w.Write([]row{r}); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +145,7 @@ func TestParquet(t *testing.T) {
 	if d := cmp.Diff(want, got[:5]); d != "" {
 		t.Error(d)
 	}
-	if at := p.Column("at"); at.Kind() != Time || at.Times.N != 2500 || at.Times.Max != 2499 {
+	if at := p.Column("at"); at.Kind() != Time || at.Times.N != 2500 || at.Times.Max != 253402300799 {
 		t.Errorf("%s, %d, %v", at.Kind(), at.Times.N, at.Times.Max)
 	}
 	if l := p.Column("list"); l == nil || l.Kind() != Text || l.Top.Values()[0] != (Value{Text: "[1]", N: 2500}) { // as JSON

@@ -24,16 +24,22 @@ func TestParse(t *testing.T) {
 		{Spec{Type: Date, Format: "any"}, []string{"2024-02-29", "29.02.2024"}, []string{"soon"}},
 		{Spec{Type: Time}, []string{"10:00:00", "10:00:00Z", "23:59:59.123"}, []string{"24:00:00", "10", "10:00", "10:60:00"}},
 		{Spec{Type: Datetime}, []string{"2024-01-01T10:00:00", "2024-01-01 10:00:00", "2024-01-01T10:00:00Z", "2024-01-01T10:00:00.5+02:00", "2024-01-01T10:00:00-0300"}, []string{"2024-01-01", "2024-02-30T10:00:00", "2024-01-01T10:00:00+2"}},
-		{Spec{Type: Year}, []string{"2024"}, []string{"20x4", "-1"}},
+		{Spec{Type: Year}, []string{"2024", "0024", "-0044"}, []string{"20x4", "-1", "24", "024", "99999", "+2024", " 2024", "--044", ""}},
 		{Spec{Type: YearMonth}, []string{"2024-12"}, []string{"2024-13", "2024"}},
 		{Spec{Type: Duration}, []string{"P1D", "PT1H30M", "P1Y2M"}, []string{"P", "1D", "PT"}},
 		{Spec{Type: Object}, []string{`{"a":1}`}, []string{"[1]", "{", "x"}},
 		{Spec{Type: Array}, []string{`[1]`}, []string{"{}", "[1"}},
-		{Spec{Type: Geopoint}, []string{"10,20", "-180, 90"}, []string{"10", "200,0", "a,b"}},
-		{Spec{Type: Geojson}, []string{`{"type":"Point","coordinates":[1,2]}`}, []string{`{"type":"Dot"}`}},
+		{Spec{Type: Geopoint}, []string{"10,20", "-180, 90"}, []string{"10", "200,0", "a,b", "[10,20]"}},
+		{Spec{Type: Geopoint, Format: "array"}, []string{"[10, 20.5]", " [-180,90] "}, []string{"10,20", "[10]", "[10,20,30]", "[200,0]", `["x",1]`, "[1,2", "[null,1]", "[[1],2]", `{"lon":1,"lat":2}`}},
+		{Spec{Type: Geopoint, Format: "object"}, []string{`{"lon": 10, "lat": 20}`}, []string{`{"lon": 10}`, `{"lon":1,"lat":91}`, `{"lon":1,"lat":2,"x":3}`, `{"lon":1,"x":3}`, "[10,20]", "10,20"}},
+		{Spec{Type: Geojson}, []string{`{"type":"Point","coordinates":[1,2]}`}, []string{`{"type":"Dot"}`, `{"type":"Topology","objects":{},"arcs":[]}`}},
+		{Spec{Type: Geojson, Format: "topojson"}, []string{`{"type":"Topology","objects":{},"arcs":[]}`}, []string{`{"type":"Topology"}`, `{"type":"Point","coordinates":[1,2]}`, `{"type":"Topology","objects":{},"arcs":{}}`}},
+		{Spec{Type: List}, []string{"a,b", "a", ",", ""}, nil},
+		{Spec{Type: List, ItemType: "integer"}, []string{"1,2", "1"}, []string{"1,x", "1,,2", "1;2"}},
+		{Spec{Type: List, ItemType: "date", Delimiter: "; "}, []string{"2024-01-01; 2024-01-02"}, []string{"2024-01-01;2024-01-02", "2024-01-32"}},
 		{Spec{Type: String, Format: "email"}, []string{"a@b.example"}, []string{"a", "a@"}},
 		{Spec{Type: String, Format: "uuid"}, []string{"6aeafdc1-ed62-4c8f-bf0a-da1061c98cdb"}, []string{"6aeafdc1"}},
-		{Spec{Type: String, Format: "uri"}, []string{"https://a.example/x"}, []string{"x"}},
+		{Spec{Type: String, Format: "uri"}, []string{"https://a.example/x", "http://u:p@[::1]:80/a%20b?q=/?#f/?", "urn:isbn:1", "mailto:a@b.example", "file:///x"}, []string{"x", "http://a.b/c d", "http://a.b/<x>", "http://a.b/%zz", "urn:%a", "http://a.b/[x]", "http://a.b/#x#y", "http://a.b/ü", "http://a.b/\"", "http://a.b/{x}", "http:", "http://a.b/\t"}},
 		{Spec{Type: Any}, []string{"", "x"}, nil},
 	} {
 		s := c.spec
@@ -51,7 +57,7 @@ func TestParse(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []Spec{{Type: String, Format: "e-mail"}, {Type: Date, Format: "%q"}, {Type: Date, Format: "someday"}, {Type: Date, Format: "%Y-%"}, {Type: Boolean, Format: "x"}} {
+	for _, bad := range []Spec{{Type: String, Format: "e-mail"}, {Type: Date, Format: "%q"}, {Type: Date, Format: "someday"}, {Type: Date, Format: "%Y-%"}, {Type: Boolean, Format: "x"}, {Type: Geopoint, Format: "topojson"}, {Type: List, Format: "array"}, {Type: Date, Delimiter: ";"}, {Type: List, ItemType: "list"}, {Type: List, ItemType: "x"}} {
 		if bad.Prepare() == nil {
 			t.Errorf("%s has a format %q", bad.Type, bad.Format)
 		}
@@ -64,13 +70,13 @@ func TestTimes(t *testing.T) {
 			t.Fatalf("%s is day %d, %t", d, n, ok)
 		}
 	}
-	for _, s := range []string{"2024-03-01T10:20:30.123456789Z", "1969-12-31T23:59:59Z", "2024-03-01T00:10:30+05:30"} {
+	for _, s := range []string{"2024-03-01T10:20:30.123456789Z", "1969-12-31T23:59:59.5Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "1677-09-21T00:12:43Z", "2262-04-11T23:47:17Z", "2024-03-01T00:10:30+05:30"} {
 		want, err := time.Parse(time.RFC3339Nano, s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, ok := ParseDatetime([]byte(s)); !ok || n != want.UnixNano() {
-			t.Errorf("%s is %d, %t, want %d", s, n, ok, want.UnixNano())
+		if sec, ns, ok := ParseDatetime([]byte(s)); !ok || sec != want.Unix() || int(ns) != want.Nanosecond() {
+			t.Errorf("%s is %d, %d, %t, want %d, %d", s, sec, ns, ok, want.Unix(), want.Nanosecond())
 		}
 	}
 }

@@ -3,14 +3,14 @@ package cell
 import (
 	"fmt"
 	"regexp"
-	"strings"
+	"slices"
 	"time"
 )
 
 // layout is how a date or time is written, where that is not the default.
 type layout struct {
 	any    bool
-	format string // of package time
+	format *timeFormat
 }
 
 // Prepare checks the options of s and makes it ready to parse. Its error names what is wrong.
@@ -18,6 +18,12 @@ func (s *Spec) Prepare() error {
 	f := s.Format
 	if f == "default" {
 		f = ""
+	}
+	if s.Type != List && s.Delimiter+s.ItemType != "" {
+		return fmt.Errorf("delimiter and itemType are of a list, not of a %s", s.Type)
+	}
+	if t, ok := TypeOf(s.ItemType); s.ItemType != "" && (!ok || !slices.Contains(itemTypes, t)) {
+		return fmt.Errorf("unknown itemType %q", s.ItemType)
 	}
 	switch s.Type {
 	case String:
@@ -32,78 +38,64 @@ func (s *Spec) Prepare() error {
 			s.layout = &layout{any: true}
 			return nil
 		}
-		l, err := goLayout(f)
+		l, err := newTimeFormat(f)
 		if err != nil {
 			return err
 		}
 		s.layout = &layout{format: l}
 	case Geopoint, Geojson, List, Duration, Integer, Number, Boolean, Year, YearMonth, Object, Array, Any:
-		if f != "" && s.Type != Integer && s.Type != Number {
+		known := s.Type == Integer || s.Type == Number || s.Type == Geopoint && (f == "array" || f == "object") || s.Type == Geojson && f == "topojson"
+		if f != "" && !known {
 			return fmt.Errorf("unknown format %q of a %s", f, s.Type)
 		}
 	}
 	return nil
 }
 
-// strptime directives, and the words of Java's patterns that ODCS uses.
-var directives = map[byte]string{'Y': "2006", 'm': "01", 'd': "02", 'H': "15", 'M': "04", 'S': "05", 'y': "06", 'b': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday",
-	'I': "03", 'p': "PM", 'j': "002", 'Z': "MST", 'z': "-0700", 'f': "000000", '%': "%"}
-
-var javaWords = strings.NewReplacer("yyyy", "2006", "yy", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "dd", "02", "HH", "15", "hh", "03", "mm", "04", "ss", "05",
-	"SSSSSS", "000000", "SSS", "000", "XXX", "Z07:00", "xxx", "-07:00", "Z", "-0700", "'T'", "T", "'Z'", "Z", "a", "PM")
-
-var javaOnly = regexp.MustCompile(`^([yMdHhmsSXxZa' TZ:./,-])+$`)
-
-func goLayout(format string) (string, error) {
-	if !strings.Contains(format, "%") {
-		if !javaOnly.MatchString(format) || !strings.ContainsAny(format, "yMdHhms") {
-			return "", fmt.Errorf("unknown date format %q", format)
-		}
-		return javaWords.Replace(format), nil
-	}
-	var b strings.Builder
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' {
-			b.WriteByte(format[i])
-			continue
-		}
-		if i++; i == len(format) {
-			return "", fmt.Errorf("date format %q ends in %%", format)
-		}
-		d, ok := directives[format[i]]
-		if !ok {
-			return "", fmt.Errorf("date format %q: there is no %%%c", format, format[i])
-		}
-		b.WriteString(d)
-	}
-	return b.String(), nil
-}
-
 var anyLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02", "02.01.2006", "01/02/2006", "2006/01/02", "Jan 2, 2006", "2 Jan 2006", time.RFC1123Z, time.RFC1123, "15:04:05", "15:04"}
 
-const (
-	nsPerDay = 86400 * int64(time.Second)
-)
+const daySeconds = 86400
 
-// time reads a date (days since 1970), a time (ns since midnight), a datetime (ns since 1970, UTC), a year, or a month (since year 0).
-func (s *Spec) time(b []byte) (int64, bool) {
+// time reads a date (days since 1970), a time (seconds since midnight), a datetime (seconds since 1970, UTC), a year, or a month (since year 0); ns are
+// the nanoseconds after the second.
+func (s *Spec) time(b []byte) (n int64, ns uint32, ok bool) {
 	if s.layout != nil {
-		return s.laidOut(string(b))
+		return s.laidOut(b)
 	}
 	switch s.Type {
 	case Date:
-		return ParseDate(b)
+		n, ok = ParseDate(b)
 	case Time:
-		if len(b) < 8 {
-			return 0, false
+		if len(b) >= 8 {
+			return parseClock(b)
 		}
-		return parseClock(b)
 	case Datetime:
 		return ParseDatetime(b)
 	case Year:
-		n, kind := ParseInt(b)
-		return n, kind == IsInt && n >= 0 && n <= 9999
+		n, ok = parseYear(b)
+	case YearMonth:
+		n, ok = parseMonth(b)
 	}
+	return n, 0, ok
+}
+
+// parseYear reads YYYY, or -YYYY.
+func parseYear(b []byte) (int64, bool) {
+	before := len(b) == 5 && b[0] == '-'
+	if before {
+		b = b[1:]
+	}
+	n, ok := digits(b)
+	if before {
+		n = -n
+	}
+	return n, ok && len(b) == 4
+}
+
+// IsYear says that a number is a year that can be written with four digits.
+func (n Value) IsYear() bool { return n.IsInt && n.Int >= -9999 && n.Int <= 9999 }
+
+func parseMonth(b []byte) (int64, bool) {
 	if len(b) != 7 || b[4] != '-' {
 		return 0, false
 	}
@@ -112,25 +104,33 @@ func (s *Spec) time(b []byte) (int64, bool) {
 	return y*12 + m - 1, ok1 && ok2 && m >= 1 && m <= 12
 }
 
-func (s *Spec) laidOut(text string) (int64, bool) {
-	layouts := []string{s.layout.format}
+// laidOut reads a time that is not written as the default is. A date is that which stands there, in whatever zone.
+func (s *Spec) laidOut(b []byte) (n int64, ns uint32, ok bool) {
+	day, sec, ns, ahead, ok := int64(0), int64(0), uint32(0), int64(0), false
 	if s.layout.any {
-		layouts = anyLayouts
+		day, sec, ns, ahead, ok = anyTime(string(b))
+	} else {
+		day, sec, ns, ahead, ok = s.layout.format.parse(b)
 	}
-	for _, l := range layouts {
-		t, err := time.Parse(l, text)
-		if err != nil {
-			continue
-		}
-		switch s.Type {
-		case Date:
-			return floorDiv(t.Unix(), 86400), true
-		case Time:
-			return t.Sub(t.Truncate(24 * time.Hour)).Nanoseconds(), true
-		}
-		return t.UnixNano(), true
+	switch s.Type {
+	case Date:
+		return day, 0, ok
+	case Time:
+		return sec - ahead, ns, ok
 	}
-	return 0, false
+	return day*daySeconds + sec - ahead, ns, ok
+}
+
+func anyTime(text string) (day, sec int64, ns uint32, ahead int64, ok bool) {
+	for _, l := range anyLayouts {
+		if t, err := time.Parse(l, text); err == nil {
+			_, zone := t.Zone()
+			n := t.Unix() + int64(zone)
+			day = floorDiv(n, daySeconds)
+			return day, n - day*daySeconds, uint32(t.Nanosecond()), int64(zone), true
+		}
+	}
+	return 0, 0, 0, 0, false
 }
 
 func floorDiv(a, b int64) int64 {
@@ -200,62 +200,61 @@ func civil(y, m, d int64) int64 {
 	return era*146097 + yoe*365 + yoe/4 - yoe/100 + doy - 719468
 }
 
-// ParseDatetime reads a date, "T" or a space, a time, as ns since 1970-01-01 in UTC; without a zone it counts as UTC.
-func ParseDatetime(b []byte) (int64, bool) {
+// ParseDatetime reads a date, "T" or a space, a time, as seconds since 1970-01-01 in UTC and nanoseconds after them; without a zone it counts as UTC.
+func ParseDatetime(b []byte) (sec int64, ns uint32, ok bool) {
 	if len(b) < 16 || b[10] != 'T' && b[10] != ' ' {
-		return 0, false
+		return 0, 0, false
 	}
 	day, ok := ParseDate(b[:10])
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	ns, ok := parseClock(b[11:])
-	return day*nsPerDay + ns, ok
+	sec, ns, ok = parseClock(b[11:])
+	return day*daySeconds + sec, ns, ok
 }
 
 // parseClock reads HH:MM[:SS[.f]] and Z or ±HH:MM, which is taken off.
-func parseClock(b []byte) (int64, bool) {
+func parseClock(b []byte) (sec int64, ns uint32, ok bool) {
 	if len(b) < 5 || b[2] != ':' {
-		return 0, false
+		return 0, 0, false
 	}
 	h, ok1 := digits(b[:2])
 	m, ok2 := digits(b[3:5])
 	if !ok1 || !ok2 || h > 23 || m > 59 {
-		return 0, false
+		return 0, 0, false
 	}
-	ns := (h*60 + m) * int64(time.Minute)
+	sec = (h*60 + m) * 60
 	b = b[5:]
 	if len(b) >= 3 && b[0] == ':' {
 		s, ok := digits(b[1:3])
 		if !ok || s > 59 {
-			return 0, false
+			return 0, 0, false
 		}
-		ns, b = ns+s*int64(time.Second), b[3:]
+		sec, b = sec+s, b[3:]
 		if len(b) > 1 && (b[0] == '.' || b[0] == ',') {
-			frac, rest, ok := fraction(b[1:])
-			if !ok {
-				return 0, false
+			if ns, b, ok = fraction(b[1:]); !ok {
+				return 0, 0, false
 			}
-			ns, b = ns+frac, rest
 		}
 	}
 	if len(b) == 0 {
-		return ns, true
+		return sec, ns, true
 	}
 	off, ok := parseZone(b)
-	return ns - off, ok
+	return sec - off, ns, ok
 }
 
-func fraction(b []byte) (ns int64, rest []byte, ok bool) {
-	i, unit := 0, int64(100_000_000)
+func fraction(b []byte) (ns uint32, rest []byte, ok bool) {
+	i, unit := 0, uint32(100_000_000)
 	for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		ns += int64(b[i]-'0') * unit
+		ns += uint32(b[i]-'0') * unit
 		unit /= 10
 	}
 	return ns, b[i:], i > 0
 }
 
-func parseZone(b []byte) (ns int64, ok bool) {
+// parseZone reads Z, ±HH, ±HHMM or ±HH:MM, as seconds.
+func parseZone(b []byte) (sec int64, ok bool) {
 	if len(b) == 1 && b[0] == 'Z' {
 		return 0, true
 	}
@@ -278,7 +277,7 @@ func parseZone(b []byte) (ns int64, ok bool) {
 	if len(b) == 4 {
 		m, ok2 = digits(b[2:])
 	}
-	return sign * (h*60 + m) * int64(time.Minute), ok1 && ok2 && h < 24 && m < 60
+	return sign * (h*60 + m) * 60, ok1 && ok2 && h < 24 && m < 60
 }
 
 var duration = regexp.MustCompile(`^[+-]?P(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?(T(\d+(\.\d+)?H)?(\d+(\.\d+)?M)?(\d+(\.\d+)?S)?)?$`)

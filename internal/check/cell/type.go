@@ -1,7 +1,6 @@
 package cell
 
 import (
-	"encoding/json"
 	"math"
 	"net/mail"
 	"net/url"
@@ -63,6 +62,8 @@ type Spec struct {
 	GroupChar   string   // "" is none
 	LooseNumber bool     // bareNumber: false; what stands around a number is cut
 	True, False []string // of a boolean; nil: those of Table Schema
+	Delimiter   string   // of a list, between its items; "" is ","
+	ItemType    string   // of a list: the type of its items; "" is string
 	layout      *layout
 }
 
@@ -86,15 +87,32 @@ func isEmail(s string) bool {
 	return err == nil && a.Address == s
 }
 
+// isURI goes by RFC 3986: what may not stand in a URI has to be written as %XX.
 func isURI(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "" || u.Path != "")
+	if err != nil || u.Scheme == "" || u.Host == "" && u.Opaque == "" && u.Path == "" || strings.Count(s, "#") > 1 {
+		return false
+	}
+	brackets := strings.Count(u.Host, "[") + strings.Count(u.Host, "]") // of an address, and nowhere else
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9' || c|' ' >= 'a' && c|' ' <= 'z' || strings.IndexByte("-._~:/?#@!$&'()*+,;=", c) >= 0:
+		case c == '[' || c == ']':
+			brackets--
+		case c != '%' || len(s) < i+3 || !isHex(s[i+1]) || !isHex(s[i+2]):
+			return false
+		}
+	}
+	return brackets == 0
 }
 
-// Value is how a value compares: of a date the days, of a time and a datetime the nanoseconds; of others 0.
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|' ' >= 'a' && c|' ' <= 'f' }
+
+// Value is how a value compares: of a date the days since 1970, of a time and a datetime the seconds, rounded down, since midnight or 1970; of others 0.
 type Value struct {
 	Int   int64
 	Float float64
+	Nano  uint32 // of a time and a datetime: nanoseconds, from 0 to 999,999,999, after Int
 	IsInt bool   // Int holds it; else Float does
 	Exact string // the number as it is written, where Float is only near it; else ""
 }
@@ -102,7 +120,7 @@ type Value struct {
 // Less compares numbers of one type.
 func (n Value) Less(o Value) bool {
 	if n.IsInt && o.IsInt {
-		return n.Int < o.Int
+		return n.Int < o.Int || n.Int == o.Int && n.Nano < o.Nano
 	}
 	a, b := n.float(), o.float()
 	if a == b && (n.Exact != "" || o.Exact != "" || math.Abs(a) >= 1<<53) { // what was rounded
@@ -138,39 +156,14 @@ func (s *Spec) Parse(b []byte) (Value, bool) {
 	case Boolean:
 		return Value{}, s.boolean(b)
 	case Date, Time, Datetime, Year, YearMonth:
-		n, ok := s.time(b)
-		return Value{Int: n, IsInt: true}, ok
+		n, ns, ok := s.time(b)
+		return Value{Int: n, Nano: ns, IsInt: true}, ok
 	case Duration:
 		return Value{}, isDuration(string(b))
 	case Geopoint:
-		return Value{}, isGeopoint(string(b))
+		return Value{}, s.geopoint(b)
 	case List:
-		return Value{}, true
+		return Value{}, s.list(b)
 	}
 	return Value{}, s.json(b)
-}
-
-func (s *Spec) json(b []byte) bool {
-	b = trim(b)
-	if len(b) == 0 || !json.Valid(b) {
-		return false
-	}
-	switch s.Type {
-	case Array:
-		return b[0] == '['
-	case Geojson:
-		var g struct{ Type string }
-		return b[0] == '{' && json.Unmarshal(b, &g) == nil && geojsonTypes[g.Type]
-	}
-	return b[0] == '{'
-}
-
-var geojsonTypes = map[string]bool{"Point": true, "MultiPoint": true, "LineString": true, "MultiLineString": true, "Polygon": true, "MultiPolygon": true,
-	"GeometryCollection": true, "Feature": true, "FeatureCollection": true}
-
-func isGeopoint(s string) bool {
-	lon, lat, ok := strings.Cut(s, ",")
-	x, okx := ParseFloat(trim([]byte(lon)))
-	y, oky := ParseFloat(trim([]byte(lat)))
-	return ok && okx && oky && x >= -180 && x <= 180 && y >= -90 && y <= 90
 }

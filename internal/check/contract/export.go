@@ -237,7 +237,7 @@ func (col *Column) customProperties() *yaml.Node {
 	if logicalTypes[logicalNames[s.Type]] != s.Type {
 		addProperty(props, "tarn.type", s.Type.String())
 	}
-	for _, x := range []struct{ name, value string }{{"decimalChar", s.DecimalChar}, {"groupChar", s.GroupChar}} {
+	for _, x := range []struct{ name, value string }{{"decimalChar", s.DecimalChar}, {"groupChar", s.GroupChar}, {"delimiter", s.Delimiter}, {"itemType", s.ItemType}} {
 		if x.value != "" {
 			addProperty(props, "tarn."+x.name, x.value)
 		}
@@ -294,7 +294,11 @@ func (c *Contract) odcsColumn(o *Object, col *Column, own []*Check, comments Com
 	options := mapping()
 	if t := logicalNames[col.Spec.Type]; t != "" {
 		m.set("logicalType", t, "")
-		if f := col.Spec.Format; f != "" && f != "default" {
+		switch f := col.Spec.Format; {
+		case f == "" || f == "default":
+		case col.Spec.Type == cell.Geojson:
+			l.say("%s: the format %s", col.Name, f)
+		default:
 			options.set("format", f, "")
 		}
 	}

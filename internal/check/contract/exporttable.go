@@ -94,13 +94,15 @@ type schemaField struct {
 	BareNumber  *bool          `json:"bareNumber,omitempty"`
 	True        []string       `json:"trueValues,omitempty"`
 	False       []string       `json:"falseValues,omitempty"`
+	Delimiter   string         `json:"delimiter,omitempty"`
+	ItemType    string         `json:"itemType,omitempty"`
 	Missing     []string       `json:"missingValues,omitzero"`
 	Constraints map[string]any `json:"constraints,omitempty"`
 }
 
 func (c *Contract) schemaField(col *Column, own []*Check, l *lossy) schemaField {
 	s := col.Spec
-	f := schemaField{Name: col.Name, Type: s.Type.String(), Format: s.Format, Description: col.Description, DecimalChar: s.DecimalChar, GroupChar: s.GroupChar, True: s.True, False: s.False, Missing: col.Missing, Constraints: map[string]any{}}
+	f := schemaField{Name: col.Name, Type: s.Type.String(), Format: s.Format, Description: col.Description, DecimalChar: s.DecimalChar, GroupChar: s.GroupChar, True: s.True, False: s.False, Delimiter: s.Delimiter, ItemType: s.ItemType, Missing: col.Missing, Constraints: map[string]any{}}
 	if s.LooseNumber {
 		f.BareNumber = new(bool)
 	}

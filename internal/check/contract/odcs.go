@@ -244,6 +244,10 @@ func (l *loader) option(c *Column, p *node) {
 		c.Spec.DecimalChar = l.text(v, name)
 	case "tarn.groupChar":
 		c.Spec.GroupChar = l.text(v, name)
+	case "tarn.delimiter":
+		c.Spec.Delimiter = l.text(v, name)
+	case "tarn.itemType":
+		c.Spec.ItemType = l.text(v, name)
 	case "tarn.bareNumber":
 		c.Spec.LooseNumber = !l.flag(v, name)
 	case "tarn.trueValues":
@@ -383,7 +387,7 @@ func (l *loader) bound(c *Column, k key, ck *Check) bool {
 	if !ok {
 		limit, ok = (&cell.Spec{Type: c.Spec.Type}).Parse([]byte(k.node.str()))
 	}
-	if f, isNum := k.node.number(); !ok && isNum && c.Spec.Type == cell.Integer {
+	if f, isNum := k.node.number(); !ok && isNum && (c.Spec.Type == cell.Integer || c.Spec.Type == cell.Year) {
 		limit, ok = cell.Value{Float: f}, true
 	}
 	if !ok {

@@ -85,6 +85,10 @@ func (l *loader) field(o *Object, n *node) {
 			c.Spec.True = l.values(k.node, k.name)
 		case "falseValues":
 			c.Spec.False = l.values(k.node, k.name)
+		case "delimiter":
+			c.Spec.Delimiter = l.text(k.node, k.name)
+		case "itemType":
+			c.Spec.ItemType = l.text(k.node, k.name)
 		case "missingValues":
 			c.Missing = l.missing(k.node, k.name)
 		case "categories":

@@ -91,10 +91,9 @@ func (c *column) canonical(dst []byte, col *table.Column, r int) []byte {
 		return appendFloat(dst, col.Floats[r])
 	case table.Date:
 		return appendInt(dst, markDate, col.Ints[r])
-	case table.Time:
-		return appendInt(dst, markTime, col.Ints[r])
 	}
-	return appendInt(dst, markInstant, col.Ints[r])
+	sec, ns := col.Instant(r)
+	return appendMoment(dst, kind == table.Time, sec, ns)
 }
 
 // boolean is a truth value; where the other side has text only, it is text.
@@ -132,9 +131,13 @@ func (c *column) text(dst, v []byte, kind table.Kind) []byte {
 		if _, ok := c.spec.Parse(v); ok {
 			return c.boolean(dst, c.spec.IsTrue(v))
 		}
+	case cell.Date:
+		if n, ok := c.spec.Parse(v); ok {
+			return appendInt(dst, markDate, n.Int)
+		}
 	default:
 		if n, ok := c.spec.Parse(v); ok {
-			return appendInt(dst, map[cell.Type]byte{cell.Date: markDate, cell.Time: markTime, cell.Datetime: markInstant}[c.spec.Type], n.Int)
+			return appendMoment(dst, c.spec.Type == cell.Time, n.Int, n.Nano)
 		}
 	}
 	return appendText(dst, markText, v)
@@ -147,6 +150,15 @@ func appendText(dst []byte, mark byte, v []byte) []byte {
 
 func appendInt(dst []byte, mark byte, n int64) []byte {
 	return binary.LittleEndian.AppendUint64(append(dst, mark), uint64(n))
+}
+
+// appendMoment is a time of a day, or a datetime, in seconds and nanoseconds.
+func appendMoment(dst []byte, ofDay bool, sec int64, ns uint32) []byte {
+	mark := byte(markInstant)
+	if ofDay {
+		mark = markTime
+	}
+	return binary.LittleEndian.AppendUint32(appendInt(dst, mark, sec), ns)
 }
 
 // appendFloat makes a whole number what an integer of its value is; all that are no number are the same.

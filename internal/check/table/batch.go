@@ -16,8 +16,8 @@ const (
 	Float                // Floats
 	Bool                 // Ints: 0, 1
 	Date                 // Ints: days since 1970-01-01
-	Time                 // Ints: ns since midnight
-	Datetime             // Ints: ns since 1970-01-01
+	Time                 // Ints: ticks since midnight
+	Datetime             // Ints: ticks since 1970-01-01
 	JSON                 // text that is a JSON value, or bytes that are no text
 	Mixed                // each value has a kind of its own: JSON lines
 	Decimal              // text that is a number, without zeros at its end; where Options.Decimals asks
@@ -65,6 +65,9 @@ type Column struct {
 	Ints   []int64
 	Floats []float64
 	Kinds  []Kind // of Mixed
+
+	PerSecond int64    // of Time and Datetime: so many ticks of Ints are a second
+	Nanos     []uint32 // of Datetime, where a tick is a second: the nanoseconds after it; nil: none
 
 	Dict  uint64  // of values that stand in a dictionary: its number, which no other has; else 0
 	Codes []int32 // then by row the place in it, for values that are there
@@ -162,11 +165,36 @@ func (c *Column) Literal(kind Kind, r int, buf []byte) (v, scratch []byte) {
 	case Date:
 		buf = time.Unix(c.Ints[r]*86400, 0).UTC().AppendFormat(buf, "2006-01-02")
 	case Time:
-		buf = time.Unix(0, c.Ints[r]).UTC().AppendFormat(buf, "15:04:05.999999999")
+		buf = moment(c.Instant(r)).AppendFormat(buf, timeLayout)
 	case Datetime:
-		buf = time.Unix(0, c.Ints[r]).UTC().AppendFormat(buf, "2006-01-02T15:04:05.999999999Z")
+		buf = moment(c.Instant(r)).AppendFormat(buf, datetimeLayout)
 	default:
 		return c.Text(r), buf
 	}
 	return buf, buf
 }
+
+// How times are written.
+const (
+	timeLayout     = "15:04:05.999999999"
+	datetimeLayout = "2006-01-02T15:04:05.999999999Z"
+)
+
+// Instant is value r of a Time or Datetime column: seconds since midnight or 1970-01-01, rounded down, and the nanoseconds after them.
+func (c *Column) Instant(r int) (sec int64, ns uint32) {
+	if c.Nanos != nil {
+		return c.Ints[r], c.Nanos[r]
+	}
+	return instant(c.Ints[r], c.PerSecond)
+}
+
+// instant makes seconds, rounded down, and nanoseconds of ticks.
+func instant(n, perSecond int64) (sec int64, ns uint32) {
+	sec, n = n/perSecond, n%perSecond
+	if n < 0 {
+		sec, n = sec-1, n+perSecond
+	}
+	return sec, uint32(n * (1e9 / perSecond))
+}
+
+func moment(sec int64, ns uint32) time.Time { return time.Unix(sec, int64(ns)).UTC() }

@@ -28,6 +28,7 @@ type cursor struct {
 
 	ints   []int64
 	floats []float64
+	nanos  []uint32 // of INT96
 	absent []bool
 	start  []uint32
 	end    []uint32
@@ -110,12 +111,13 @@ func begins(x parquet.OffsetIndex, row int64) bool {
 // take gives the next k rows, all of this page.
 func (c *cursor) take(col *Column, k int) error {
 	c.ints, c.floats, c.absent, c.start, c.end = c.ints[:0], c.floats[:0], c.absent[:0], c.start[:0], c.end[:0]
-	c.text = c.text[:0]
+	c.text, c.nanos = c.text[:0], c.nanos[:0]
 	if c.leaf.null {
 		c.row += k
 		col.SetNull()
 		return nil
 	}
+	col.PerSecond = c.leaf.ticks
 	there := k
 	var absent []bool
 	if c.leaf.maxDef > 0 {
@@ -195,7 +197,7 @@ func (c *cursor) takeInts(col *Column, lo, hi, k int, absent []bool) error {
 			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return c.leaf.decimal(big.NewInt(int64(list[i]))) })
 		}
 		if c.leaf.signed {
-			return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return int64(list[i]) * c.leaf.scale })
+			return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return int64(list[i]) })
 		}
 		return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return int64(uint32(list[i])) })
 	case parquet.Int64:
@@ -215,19 +217,22 @@ func (c *cursor) takeInts(col *Column, lo, hi, k int, absent []bool) error {
 		if c.leaf.dec >= 0 {
 			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return float64(uint64(list[i])) })
 		}
-		if c.leaf.scale == 1 {
-			return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return list[i] })
-		}
-		return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return list[i] * c.leaf.scale })
+		return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return list[i] })
 	}
 	list := v.Int96()
-	return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { return nanoseconds(list[i]) })
+	err := spread(c, &c.nanos, lo, hi, k, len(list), absent, func(i int) uint32 { _, ns := impala(list[i]); return ns })
+	col.Nanos = c.nanos
+	if err != nil {
+		return err
+	}
+	return spread(c, &c.ints, lo, hi, k, len(list), absent, func(i int) int64 { sec, _ := impala(list[i]); return sec })
 }
 
-// nanoseconds are those since 1970-01-01 of a time as Impala wrote it.
-func nanoseconds(x deprecated.Int96) int64 {
+// impala reads a time as Impala wrote it, nanoseconds of a Julian day, as seconds since 1970-01-01, rounded down, and nanoseconds.
+func impala(x deprecated.Int96) (sec int64, ns uint32) {
 	const julian = 2440588 // day of 1970-01-01
-	return (int64(x[2])-julian)*86400_000_000_000 + int64(uint64(x[1])<<32|uint64(x[0]))
+	sec, ns = instant(int64(uint64(x[1])<<32|uint64(x[0])), 1e9)
+	return sec + (int64(x[2])-julian)*86400, ns
 }
 
 func (c *cursor) takeFloats(lo, hi, k int, absent []bool) error {
@@ -241,7 +246,7 @@ func (c *cursor) takeFloats(lo, hi, k int, absent []bool) error {
 }
 
 // spread appends k values, with zeros where there is none.
-func spread[T int64 | float64](c *cursor, dst *[]T, lo, hi, k, size int, absent []bool, get func(int) T) error {
+func spread[T int64 | uint32 | float64](c *cursor, dst *[]T, lo, hi, k, size int, absent []bool, get func(int) T) error {
 	at, err := c.at(lo, hi, size)
 	if err != nil {
 		return err

@@ -296,9 +296,9 @@ func (c *nestedCursor) skip(col *parquet.Column) {
 // leaf appends a single value.
 func (c *nestedCursor) leaf(l *leafColumn, v *parquet.Value) {
 	quoted := func(t time.Time, layout string) {
-		c.text = append(t.UTC().AppendFormat(append(c.text, '"'), layout), '"')
+		c.text = append(t.AppendFormat(append(c.text, '"'), layout), '"')
 	}
-	n := int64(0)
+	n, ns := int64(0), uint32(0)
 	switch l.kind {
 	case parquet.Int32:
 		n = int64(v.Int32())
@@ -308,7 +308,10 @@ func (c *nestedCursor) leaf(l *leafColumn, v *parquet.Value) {
 	case parquet.Int64:
 		n = v.Int64()
 	case parquet.Int96:
-		n = nanoseconds(v.Int96())
+		n, ns = impala(v.Int96())
+	}
+	if l.ticks > 1 {
+		n, ns = instant(n, l.ticks)
 	}
 	switch {
 	case l.kind == parquet.Int64 && !l.signed:
@@ -322,11 +325,11 @@ func (c *nestedCursor) leaf(l *leafColumn, v *parquet.Value) {
 	case l.as == Int:
 		c.text = strconv.AppendInt(c.text, n, 10)
 	case l.as == Date:
-		quoted(time.Unix(n*86400, 0), "2006-01-02")
+		quoted(moment(n*86400, 0), "2006-01-02")
 	case l.as == Time:
-		quoted(time.Unix(0, n*l.scale), "15:04:05.999999999")
+		quoted(moment(n, ns), timeLayout)
 	case l.as == Datetime:
-		quoted(time.Unix(0, n*l.scale), "2006-01-02T15:04:05.999999999Z")
+		quoted(moment(n, ns), datetimeLayout)
 	case l.kind == parquet.Float:
 		c.float(float64(v.Float()))
 	case l.kind == parquet.Double:

@@ -28,7 +28,7 @@ type leafColumn struct {
 	maxDef byte
 	kind   parquet.Kind
 	as     Kind
-	scale  int64 // what a date or time is multiplied with
+	ticks  int64 // a second, of a time; of INT96, which has days and nanoseconds, 1
 	dec    int   // digits after the point of a decimal number, or -1
 	signed bool
 	uuid   bool // sixteen bytes
@@ -226,7 +226,7 @@ func (r *parquetReader) column(c *parquet.Column, prefix string, wanted func(str
 }
 
 func newLeaf(c *parquet.Column) *leafColumn {
-	l := &leafColumn{index: c.Index(), maxDef: byte(c.MaxDefinitionLevel()), kind: c.Type().Kind(), scale: 1, dec: -1, signed: true}
+	l := &leafColumn{index: c.Index(), maxDef: byte(c.MaxDefinitionLevel()), kind: c.Type().Kind(), dec: -1, signed: true}
 	l.setType(c.Type())
 	return l
 }
@@ -239,7 +239,7 @@ func (l *leafColumn) setType(t parquet.Type) {
 	case parquet.Int32, parquet.Int64:
 		l.as = Int
 	case parquet.Int96:
-		l.as = Datetime
+		l.as, l.ticks = Datetime, 1
 	case parquet.Float, parquet.Double:
 		l.as = Float
 	default:
@@ -262,9 +262,9 @@ func (l *leafColumn) setType(t parquet.Type) {
 	case *format.DateType:
 		l.as = Date
 	case *format.TimeType:
-		l.as, l.scale = Time, unitScale(v.Unit)
+		l.as, l.ticks = Time, ticks(v.Unit)
 	case *format.TimestampType:
-		l.as, l.scale = Datetime, unitScale(v.Unit)
+		l.as, l.ticks = Datetime, ticks(v.Unit)
 	case *format.DecimalType:
 		if v.Scale >= 0 && v.Scale <= maxScale {
 			l.as, l.dec = Float, int(v.Scale)
@@ -282,14 +282,15 @@ func (l *leafColumn) setType(t parquet.Type) {
 	}
 }
 
-func unitScale(u format.TimeUnit) int64 {
+// ticks are how many of a unit a second has.
+func ticks(u format.TimeUnit) int64 {
 	switch s := strings.ToLower(u.String()); {
 	case strings.Contains(s, "milli"):
-		return 1_000_000
+		return 1e3
 	case strings.Contains(s, "micro"):
-		return 1_000
+		return 1e6
 	}
-	return 1
+	return 1e9
 }
 
 func (r *parquetReader) Labels() []string    { return r.labels }

@@ -47,8 +47,11 @@ func readFrom(name string, src Source, o Options) (string, error) {
 						out.WriteString(" -")
 					case c.IsAbsent(r):
 						out.WriteString(" null")
-					case c.Kind == Int || c.Kind == Bool || c.Kind == Date || c.Kind == Datetime || c.Kind == Time:
+					case c.Kind == Int || c.Kind == Bool:
 						fmt.Fprintf(&out, " %d", c.Ints[r])
+					case c.Kind == Date || c.Kind == Time || c.Kind == Datetime:
+						v, _ := c.Literal(c.Kind, r, nil)
+						fmt.Fprintf(&out, " %s", v)
 					case c.Kind == Float:
 						fmt.Fprintf(&out, " %v", c.Floats[r])
 					case c.Kind == Mixed:
