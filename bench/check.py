@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tarn check against frictionless and pandera on one CSV file, and DuckDB on the same as Parquet: the same checks, in turns, as ratios.
 
-    python -m venv v && v/bin/pip install frictionless pandera pandas duckdb
+    python -m venv v && v/bin/pip install frictionless pandera pandas pyarrow duckdb
     go build -o tarn ./cmd/tarn && v/bin/python bench/check.py ./tarn
     v/bin/python bench/check.py ./tarn --parquet --no-unique --tools tarn,duckdb
 """
