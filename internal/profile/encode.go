@@ -10,7 +10,7 @@ import (
 )
 
 // Version is that of the format, and of how values are read and counted: a profile of another one is made again.
-const Version = 1
+const Version = 2
 
 var head = []byte{'t', 'a', 'r', 'n', Version, 'f', 0, 0}
 

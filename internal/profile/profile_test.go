@@ -369,7 +369,7 @@ func TestVector(t *testing.T) {
 		fmt.Fprintf(&b, "%d,w%d,2024-01-%02d\n", i*2654435761%65536, i*i%11, 1+i%31)
 	}
 	got := encoded(build(t, b.String(), Options{Table: table.Options{BlockSize: 64 << 10}}))
-	const file = "testdata/vector-1.profile"
+	const file = "testdata/vector-2.profile"
 	if *update {
 		if err := os.WriteFile(file, got, 0o666); err != nil {
 			t.Fatal(err)
