@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"tarn/internal/check/cell"
 	"tarn/internal/check/contract"
+	"tarn/internal/check/spill"
 	"tarn/internal/check/table"
 )
 
@@ -72,7 +74,7 @@ func (w *worker) aggregate(i int, b *table.Batch) {
 				st.any, st.newest = true, n
 			}
 		default:
-			v = w.className(ru, col, v, n)
+			v = w.className(ru, v, n)
 			if _, known := st.classes[string(v)]; known {
 				st.classes[string(v)]++
 			} else {
@@ -82,19 +84,30 @@ func (w *worker) aggregate(i int, b *table.Batch) {
 	}
 }
 
+// longClass is from how many bytes on a class is told by the begin of its name and a hash of it.
+const longClass = 256
+
 // className is the same for values that are: 1 and 01 of a column of integers.
-func (w *worker) className(ru *rule, col *table.Column, v []byte, n cell.Value) []byte {
-	switch t := ru.Spec.Type; {
-	case n.Exact != "":
-		return v
-	case t == cell.Integer && n.IsInt, t == cell.Number && n.IsInt, t == cell.Year:
-		w.lit = strconv.AppendInt(w.lit[:0], n.Int, 10)
-	case t == cell.Number, t == cell.Integer:
-		w.lit = strconv.AppendFloat(w.lit[:0], n.Float+0, 'g', -1, 64)
-	case t == cell.Boolean:
-		w.lit = strconv.AppendBool(w.lit[:0], col.Kind == table.Text && ru.Spec.IsTrue(v) || col.Kind != table.Text && string(v) == "true")
+func (w *worker) className(ru *rule, v []byte, n cell.Value) []byte {
+	switch ru.Spec.Type {
+	case cell.Integer, cell.Number, cell.Year:
+		w.lit = append(w.lit[:0], n.Text()...)
+	case cell.Boolean:
+		w.lit = strconv.AppendBool(w.lit[:0], ru.isTrue(v))
+	case cell.Date:
+		w.lit = time.Unix(n.Int*86400, 0).UTC().AppendFormat(w.lit[:0], time.DateOnly)
+	case cell.Time:
+		w.lit = time.Unix(n.Int, int64(n.Nano)).UTC().AppendFormat(w.lit[:0], "15:04:05.999999999")
+	case cell.Datetime:
+		w.lit = time.Unix(n.Int, int64(n.Nano)).UTC().AppendFormat(w.lit[:0], time.RFC3339Nano)
 	default:
-		return v
+		if len(v) < longClass {
+			return v
+		}
+		h := spill.Hash(v)
+		w.shown = append(w.shown[:0], v[:longClass]...)
+		w.shown = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(w.shown, h[0]), h[1])
+		return w.shown
 	}
 	return w.lit
 }
@@ -106,7 +119,7 @@ func (w *worker) read(ru *rule, col *table.Column, r int) (v []byte, n cell.Valu
 	}
 	if col.Kind == table.Text {
 		v = col.Text(r)
-		if col.IsMissing(r) || len(v) == 0 && ru.emptyNil || ru.isMissing(v) {
+		if ru.isNull(col, table.Text, r, v) {
 			return nil, n, false
 		}
 		n, ok = ru.Spec.Parse(v)
@@ -116,7 +129,9 @@ func (w *worker) read(ru *rule, col *table.Column, r int) (v []byte, n cell.Valu
 	if kind == table.Mixed {
 		kind = col.KindAt(r)
 	}
-	v, w.lit = col.Literal(kind, r, w.lit)
+	if v, w.lit = col.Literal(kind, r, w.lit); ru.isNull(col, kind, r, v) {
+		return nil, n, false
+	}
 	n, ok = fits(ru, col, kind, r, v)
 	return v, n, ok
 }

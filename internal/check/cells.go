@@ -128,6 +128,20 @@ func (ru *rule) isMissing(v []byte) bool {
 	return false
 }
 
+// isNull says that the text of value r stands for null: in a text, and in JSON where the column is no text.
+func (ru *rule) isNull(col *table.Column, kind table.Kind, r int, v []byte) bool {
+	switch missing := len(v) == 0 && ru.emptyNil || ru.isMissing(v); {
+	case kind == table.Text:
+		return missing || col.IsMissing(r)
+	case col.Kind == table.Mixed && kind == table.String:
+		return missing && ru.Spec.Type != cell.String && ru.Spec.Type != cell.Any
+	}
+	return false
+}
+
+// isTrue says of a boolean which one it is.
+func (ru *rule) isTrue(v []byte) bool { return ru.Spec.IsTrue(v) || string(v) == "true" }
+
 // cells checks a column of a batch.
 func (w *worker) cells(ru *rule, b *table.Batch, col *table.Column) {
 	if col.Kind != table.Text {
@@ -268,12 +282,17 @@ func (c *cellCheck) has(v []byte, n cell.Value, t cell.Type) bool {
 
 // isMultiple takes numbers for what they are written as: 0.3 is a multiple of 0.1.
 func isMultiple(n cell.Value, of float64) bool {
-	if n.IsInt && of == math.Trunc(of) && of < 1<<53 {
+	if n.IsInt && of == math.Trunc(of) && of < 1<<63 {
 		return n.Int%int64(of) == 0
 	}
 	const sure = 1 << 40 // up to here the error of the quotient, three roundings, is far below what a multiple may be off
 	if q := math.Abs(n.Number() / of); q < sure && n.Exact == "" {
-		return math.Abs(q-math.Round(q)) <= q*0x1p-51
+		if math.Abs(q-math.Round(q)) > q*0x1p-51 {
+			return false
+		}
+		if n.IsInt || n.IsShort() { // so far apart that none is within the error and no multiple
+			return true
+		}
 	}
 	value, divisor := n.Rat(), cell.Value{Float: of}.Rat()
 	return value != nil && value.Quo(value, divisor).IsInt()
@@ -376,7 +395,7 @@ func (w *worker) typedValue(ru *rule, b *table.Batch, col *table.Column, r int) 
 	var v []byte
 	v, w.buf = col.Literal(kind, r, w.buf)
 	n, ok := fits(ru, col, kind, r, v)
-	if col.Kind == table.Mixed && kind == table.String && (len(v) == 0 && ru.emptyNil || ru.isMissing(v)) && ru.Spec.Type != cell.String && ru.Spec.Type != cell.Any {
+	if ru.isNull(col, kind, r, v) {
 		w.null(ru, b, r, v)
 		return
 	}
@@ -424,7 +443,14 @@ func numeral(t cell.Type, col *table.Column, kind table.Kind, r int, v []byte) (
 		return (&cell.Spec{Type: t}).ParseNumeral(v)
 	}
 	if kind == table.Int {
-		return cell.Value{Int: col.Ints[r], IsInt: true}, true
+		n := col.Ints[r]
+		switch {
+		case t == cell.Integer:
+			return cell.Value{Int: n, IsInt: true}, true
+		case n <= 1<<53 && n >= -1<<53: // as text of it is
+			return cell.Value{Float: float64(n)}, true
+		}
+		return (&cell.Spec{Type: t}).ParseNumeral(v)
 	}
 	f := col.Floats[r]
 	switch {

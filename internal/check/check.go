@@ -221,13 +221,13 @@ func (s *state) report(r *run) report.Check {
 	switch counted := !s.judged && !s.Want.Set; {
 	case s.errored != "" && (holds || !counted): // what compares numbers needs all of them
 		c.Status, c.Note = report.Errored, s.errored
+	case s.skipped != "" && s.count == 0:
+		c.Status, c.Note = report.Skipped, s.skipped
 	case !holds:
 		c.Status, c.Incomplete = report.Failed, s.errored != ""
 		if note := cmp.Or(s.errored, c.Note); note != "" && counted {
 			c.Note = fmt.Sprintf("%d of %d; %s", s.count, s.total, note)
 		}
-	case s.skipped != "":
-		c.Status, c.Note = report.Skipped, s.skipped
 	}
 	if r.in.NoValues && s.Kind == contract.Freshness {
 		c.Note = "" // it has the newest value

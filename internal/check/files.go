@@ -109,10 +109,17 @@ func (p *filePass) belongs(o *object, e Entry) bool {
 		if p.r.in.Single {
 			return strings.TrimSuffix(path.Base(e.Path), path.Ext(e.Path)) == o.Name
 		}
-		format, _ := table.FormatOf(e.Path)
-		return format != "" || !strings.Contains(e.Path, "/") && o.Format != ""
 	}
-	return o.Files.Match(e.Path)
+	return isPart(o.Object, e.Path)
+}
+
+// isPart says that a file of a dataset is a part of a table.
+func isPart(o *contract.Object, name string) bool {
+	if !o.Files.Everything() {
+		return o.Files.Match(name)
+	}
+	format, _ := table.FormatOf(name)
+	return format != "" || !strings.Contains(name, "/") && o.Format != ""
 }
 
 // about says that a check of files looks at this one.

@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"tarn/internal/check/cell"
+	"tarn/internal/check/contract"
 	"tarn/internal/check/report"
 )
 
@@ -179,5 +180,34 @@ func TestJSONTypes(t *testing.T) {
 	got := outcome(runCheck(t, `{"fields": [{"name": "a", "type": "year"}, {"name": "b", "type": "list", "itemType": "integer"}]}`, files{"t.parquet": b.String()}))
 	if want := "x.a.type failed 1/3 \n  type-error t.parquet:2 a \"99999\" it is not of type year\n"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestSameKeys: a number has one key, whatever format it is in.
+func TestSameKeys(t *testing.T) {
+	type row struct {
+		Int    int64   `parquet:"int"`
+		Float  float32 `parquet:"float"`
+		Double float64 `parquet:"double"`
+	}
+	var pq bytes.Buffer
+	w := parquet.NewGenericWriter[row](&pq)
+	if _, err := w.Write([]row{{1000000, 0.1, 0.1}, {1<<53 + 1, 1e10, 1e300}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	src := files{
+		"a.parquet": pq.String(),
+		"b.csv":     "int,float,double\n1e6,0.10,1e-1\n9007199254740993,10000000000.0,1e300\n",
+		"c.jsonl":   `{"int":1000000.0,"float":0.1,"double":0.1}` + "\n" + `{"int":9007199254740993,"float":1e10,"double":1e300}` + "\n",
+	}
+	columns := `{name: int, logicalType: number, unique: true}, {name: float, logicalType: number, unique: true}, {name: double, logicalType: number, unique: true}`
+	res := runCheck(t, tableContract(columns, custom("check: classBalance, column: int, minShare: 0.5")), src)
+	for _, c := range res.Checks {
+		if c.Kind == string(contract.Unique) && c.Count != 4 || c.Kind == string(contract.Balance) && c.Status != report.Passed {
+			t.Errorf("%s: %d\n%s", c.Key, c.Count, outcome(res))
+		}
 	}
 }

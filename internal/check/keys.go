@@ -69,7 +69,9 @@ func (w *worker) key(i int, b *table.Batch) error {
 	k := w.p.keys[i]
 	cols := make([]*table.Column, len(k.columns))
 	for j, c := range k.columns {
-		if cols[j] = w.column(b, c); cols[j] == nil {
+		if cols[j] = w.column(b, c); cols[j] == nil && k.nulls {
+			cols[j] = &nullColumn
+		} else if cols[j] == nil {
 			return nil // it lacks a column, which is reported
 		}
 	}
@@ -186,13 +188,8 @@ func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]
 		kind = col.KindAt(r)
 	}
 	var v []byte
-	if kind == table.Text || col.Kind == table.Mixed || kind == table.String || kind == table.JSON {
-		v = col.Text(r)
-		if kind == table.Text && (col.IsMissing(r) || len(v) == 0 && ru.emptyNil || ru.isMissing(v)) {
-			return append(dst, 0), isNull
-		}
-	} else {
-		v, w.lit = col.Literal(kind, r, w.lit)
+	if v, w.lit = col.Literal(kind, r, w.lit); ru.isNull(col, kind, r, v) {
+		return append(dst, 0), isNull
 	}
 	n, state := w.number(ru, col, kind, r, v)
 	switch t := ru.Spec.Type; {
@@ -206,7 +203,7 @@ func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]
 	case state == isValue && t.Ordered():
 		return binary.LittleEndian.AppendUint64(append(dst, 'f'), math.Float64bits(n.Float+0)), isValue
 	case state == isValue && t == cell.Boolean:
-		if ru.Spec.IsTrue(v) || string(v) == "true" {
+		if ru.isTrue(v) {
 			return append(dst, 't'), isValue
 		}
 		return append(dst, 'u'), isValue

@@ -33,6 +33,10 @@ func ab(options, quality string) string {
 	return tableContract(`{name: a, logicalType: integer`+options+`}, {name: b, logicalType: string}`, quality)
 }
 
+func partial(constraints string) string {
+	return `{"fieldsMatch":"partial","fields":[{"name":"a","type":"integer","constraints":` + constraints + `},{"name":"b","type":"string"}]}`
+}
+
 func bounded(kind, option, limit string) string {
 	return `{"fields":[{"name":"a","type":"` + kind + `","constraints":{"` + option + `":` + limit + `}}]}`
 }
@@ -80,6 +84,15 @@ func mutants() []mutant {
 		{contract.Unique, `{"fields":[{"name":"a","type":"number","constraints":{"unique":true}}]}`, one("a\n9007199254740992\n9007199254740993\n"), one("a\n9007199254740993\n9007199254740993.0\n"), 1},
 		{contract.Unique, `{"fields":[{"name":"a","type":"integer","constraints":{"unique":true}}]}`, files{"t.jsonl": "{\"a\":18446744073709551615}\n{\"a\":18446744073709551614}\n"}, files{"t.jsonl": "{\"a\":18446744073709551615}\n{\"a\":18446744073709551615.0}\n"}, 1},
 		{contract.Enum, `{"fields":[{"name":"a","type":"integer","constraints":{"enum":["100000000000000000001"]}}]}`, one("a\n+100000000000000000001\n"), one("a\n100000000000000000002\n"), 1},
+		{contract.MultipleOf, numbers(0.1), one("a\n0.3\n0.1\n1e15\n"), one("a\n0.30000000000000004\n0.10000000000000002\n"), 2},
+		{contract.MultipleOf, tableContract("{name: a, logicalType: integer, logicalTypeOptions: {multipleOf: 9007199254740992}}", ""), one("a\n9007199254740992\n-18014398509481984\n"), one("a\n9007199254740993\n"), 1},
+		{contract.Minimum, bounded("number", "minimum", "0"), one("a\n0\n-0.0\n1e-400\n"), one("a\n-1e-400\n"), 1},
+		{contract.PrimaryKey, ab(", primaryKey: true", ""), files{"t.jsonl": `{"a":1,"b":"x"}` + "\n"}, files{"t.jsonl": `{"a":"","b":"x"}` + "\n"}, 1},
+		{contract.Required, partial(`{"required":true}`), files{"x.csv": "a,b\n1,x\n", "y.csv": "b,a\nx,1\n"}, files{"x.csv": "a,b\n1,x\n", "y.csv": "b\ny\nz\n"}, 2},
+		{contract.DupRows, ab("", custom("check: duplicateRows")), files{"x.csv": "a,c\n1,x\n2,x\n"}, files{"x.csv": "a,c\n1,x\n1,y\n"}, 1},
+		{contract.RowRule, ab("", custom(`check: rowRule, expr: "row[\"a\"] < 3"`)), files{"x.csv": "a,b\n1,x\n", "y.csv": "a,c\n2,x\n"}, files{"x.csv": "a,b\n1,x\n", "y.csv": "a,c\n3,x\n"}, 1},
+		{contract.RowRule, tableContract("{name: a, logicalType: boolean}", custom(`check: rowRule, expr: "a"`)), files{"t.jsonl": `{"a":"True"}` + "\n" + `{"a":true}` + "\n"}, files{"t.jsonl": `{"a":"False"}` + "\n"}, 1},
+		{contract.Unique, `{"fields":[{"name":"a","type":"time","constraints":{"unique":true}}]}`, one("a\n23:00:00Z\n01:00:00Z\n"), one("a\n23:00:00Z\n01:00:00+02:00\n"), 1},
 		{contract.MinLength, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {minLength: 1}}`, ""), one("b,c\n👍,1\nxy,2\n"), files{"t.jsonl": "{\"b\":\"\"}\n"}, 1},
 		{contract.MaxLength, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {maxLength: 1}}`, ""), one("b\n👍\nx\n"), one("b\n👍\nxy\n"), 1},
 		{contract.PatternOf, tableContract(`{name: b, logicalType: string, logicalTypeOptions: {pattern: "x|y"}}`, ""), good, one("b\nx\nyz\n"), 1},

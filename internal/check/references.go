@@ -80,7 +80,14 @@ func (r *run) referred(ctx context.Context, s *state) (*object, Source, error) {
 	}
 	source, elsewhere := cmp.Or(r.in.Whole, r.in.Source), s.Ref.Dataset
 	if elsewhere == "" && r.in.Single {
-		elsewhere, o.Files = o.Files.String(), contract.Glob{}
+		switch {
+		case o.Files.Everything():
+			return nil, nil, fmt.Errorf("the contract does not say which files %s is made of", s.Ref.Object)
+		case o.Files.Literal():
+			elsewhere, o.Files = o.Files.String(), contract.Glob{}
+		default:
+			elsewhere = "."
+		}
 	}
 	if elsewhere != "" {
 		if r.in.Reference == nil {
@@ -95,7 +102,7 @@ func (r *run) referred(ctx context.Context, s *state) (*object, Source, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if o.Files.Match(e.Path) {
+		if made := isPart(o.Object, e.Path); made || r.in.Single && o.Files.Everything() {
 			o.files = append(o.files, e)
 		}
 	}

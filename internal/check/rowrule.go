@@ -22,7 +22,7 @@ type rowRule struct {
 	slot    int
 	program *vm.Program
 	columns []int // of the contract, that the expression uses
-	whole   bool  // it uses row["…"], so all columns
+	whole   bool  // it uses row by itself, so all columns
 }
 
 // rowEnv is what a worker needs to run expressions.
@@ -40,11 +40,11 @@ const (
 	exprMemory = 100_000
 )
 
-// CheckExpr says whether an expression can be compiled and which of the columns it uses; row["name"] stands for any column.
-func CheckExpr(text string, columns []string) (used []string, whole bool, err error) {
+// CheckExpr says whether an expression can be compiled and which of the columns it uses, by their names and as row["name"], or with row by itself all.
+func CheckExpr(text string, columns []string) (used, keyed []string, whole bool, err error) {
 	tree, err := parser.Parse(text)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	v := &identifiers{alone: map[string]int{}}
 	ast.Walk(&tree.Node, v)
@@ -52,23 +52,22 @@ func CheckExpr(text string, columns []string) (used []string, whole bool, err er
 		isColumn := slices.Contains(columns, name)
 		switch {
 		case v.alone[name] == 0: // as row["…"] only
-			whole = true
 		case isColumn && (name == "row" || slices.Contains(v.functions, name)):
-			return nil, false, fmt.Errorf("%s is a column, and has another meaning here, too: write row[%q] for the column", name, name)
+			return nil, nil, false, fmt.Errorf("%s is a column, and has another meaning here, too: write row[%q] for the column", name, name)
 		case isColumn:
 			used = append(used, name)
 		case name == "row":
 			whole = true
 		case !slices.Contains(v.local, name):
-			return nil, false, fmt.Errorf("there is no column %q", name)
+			return nil, nil, false, fmt.Errorf("there is no column %q", name)
 		}
 	}
 	for _, name := range v.rows {
 		if !slices.Contains(columns, name) {
-			return nil, false, fmt.Errorf("there is no column %q", name)
+			return nil, nil, false, fmt.Errorf("there is no column %q", name)
 		}
 	}
-	return used, whole, nil
+	return used, v.rows, whole, nil
 }
 
 // identifiers are the names in an expression: of values, with how often they stand alone; of functions; of what it declares; and what row is asked for.
@@ -101,7 +100,7 @@ func (r *run) newRowRule(o *object, s *state, slot int) (*rowRule, error) {
 	for _, c := range o.Columns {
 		names = append(names, c.Name)
 	}
-	used, whole, err := CheckExpr(s.Expr, names)
+	used, keyed, whole, err := CheckExpr(s.Expr, names)
 	if err != nil {
 		return nil, &RuleError{r.in.Contract.File, s, err}
 	}
@@ -115,7 +114,7 @@ func (r *run) newRowRule(o *object, s *state, slot int) (*rowRule, error) {
 	}
 	e := &rowRule{state: s, slot: slot, program: program, whole: whole}
 	for i, n := range names {
-		if whole || slices.Contains(used, n) {
+		if whole || slices.Contains(used, n) || slices.Contains(keyed, n) {
 			e.columns = append(e.columns, i)
 		}
 	}
@@ -142,7 +141,9 @@ var oneLine = regexp.MustCompile(`\s*\n[\s|.^]*`)
 func (w *worker) rows(e *rowRule, b *table.Batch) {
 	cols := make([]*table.Column, len(e.columns))
 	for j, i := range e.columns {
-		if cols[j] = w.column(b, i); cols[j] == nil {
+		if cols[j] = w.column(b, i); cols[j] == nil && e.whole {
+			cols[j] = &nullColumn
+		} else if cols[j] == nil {
 			return
 		}
 	}
@@ -152,9 +153,7 @@ func (w *worker) rows(e *rowRule, b *table.Batch) {
 			ru := w.p.columns[i]
 			v := w.dynamic(ru, cols[j], r)
 			w.row.env[ru.Name] = v
-			if e.whole {
-				w.row.row[ru.Name] = v
-			}
+			w.row.row[ru.Name] = v
 		}
 		w.row.env["row"] = w.row.row
 		out, err := w.row.vm.Run(e.program, w.row.env)
@@ -203,10 +202,7 @@ func (w *worker) dynamic(ru *rule, col *table.Column, r int) any {
 		}
 		return n.Float
 	case cell.Boolean:
-		if col.Kind == table.Text {
-			return ru.Spec.IsTrue(v)
-		}
-		return string(v) == "true"
+		return ru.isTrue(v)
 	case cell.Date:
 		return time.Unix(n.Int*86400, 0).UTC()
 	case cell.Datetime:

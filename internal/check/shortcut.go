@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"unicode/utf8"
@@ -102,7 +103,7 @@ func (ru *rule) passes(v []byte) bool {
 		return kind == cell.IsInt && n >= ru.lo && n <= ru.hi
 	case quickFloat:
 		f, ok := cell.ParseFloat(v)
-		return ok && (f > ru.flo && f < ru.fhi || f >= ru.flo && f <= ru.fhi && len(v) <= heldDigits)
+		return ok && (f > ru.flo && f < ru.fhi || f >= ru.flo && f <= ru.fhi && len(v) <= heldDigits && (f != 0 || bytes.IndexByte(v, 'e')&bytes.IndexByte(v, 'E') < 0))
 	case quickDate:
 		return cell.IsDate(v)
 	case quickParse:

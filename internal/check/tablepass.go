@@ -456,12 +456,20 @@ func (p *pass) merge(w *worker) {
 // finish decides what needs all rows.
 func (p *pass) finish() {
 	for _, s := range p.slots {
-		for _, name := range s.Columns {
+		names := s.Columns
+		if s.Custom.Label != "" {
+			names = append(slices.Clone(names), s.Custom.Label)
+		}
+		for _, name := range names {
 			if i := p.o.Index(name); i >= 0 && !p.met[i] {
 				s.skipped = fmt.Sprintf("no file has the column %q", name)
 			}
 		}
-		if s.Kind == contract.RowCount {
+		switch {
+		case s.Kind != contract.RowCount:
+		case p.r.in.Part && !p.o.Files.Literal() && (p.r.in.Whole != nil || !p.o.Files.Everything()):
+			s.skipped = "it is about all files, and a part is checked"
+		default:
 			s.count = s.total
 		}
 	}

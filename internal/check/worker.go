@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tarn/internal/check/contract"
 	"tarn/internal/check/spill"
 	"tarn/internal/check/table"
 )
@@ -74,7 +75,9 @@ func (w *worker) do(ctx context.Context, j job) (err error) {
 // errSpill marks that keys could not be kept.
 var errSpill = errors.New("keep keys")
 
-// column is a column of the contract in a batch; nil where the file has none.
+var nullColumn = func() (col table.Column) { col.SetNull(); return col }()
+
+// column is a column of the contract in a batch; nil where the file has none, which is a fault of its labels, or where it may lack some, nulls.
 func (w *worker) column(b *table.Batch, i int) *table.Column {
 	at := w.of.at[i]
 	switch {
@@ -82,6 +85,8 @@ func (w *worker) column(b *table.Batch, i int) *table.Column {
 		return &b.Cols[at]
 	case at < -1:
 		return &w.of.consts[-2-at]
+	case w.p.o.Match == contract.Superset || w.p.o.Match == contract.Partial:
+		return &nullColumn
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (r *Repo) checkOne(ctx context.Context, t checkTarget, o CheckOptions, res 
 			s.close()
 		}
 	}()
-	in := check.Input{Contract: t.contract, Source: open(t.wanted), Subject: t.subject, Single: t.Form == index.FormFile, Part: t.Prefix != "", Temp: r.checkTemp,
+	in := check.Input{Contract: t.contract, Source: open(t.wanted), Subject: t.subject, Single: t.Form == index.FormFile, Part: t.Prefix != "" || t.Form == index.FormFile, Temp: r.checkTemp,
 		Reference: func(ctx context.Context, name string) (check.Source, error) {
 			w, err := r.checkReference(ctx, t, name)
 			if err != nil {
@@ -115,7 +115,7 @@ func (r *Repo) checkOne(ctx context.Context, t checkTarget, o CheckOptions, res 
 			}
 			return open(w), nil
 		}}
-	if in.Part {
+	if t.Prefix != "" {
 		whole := t.wanted
 		whole.Prefix = ""
 		in.Whole = open(whole)

@@ -48,13 +48,16 @@ func parseDecimal(b []byte) (d decimal) {
 	return d
 }
 
+func (d decimal) sign() string {
+	if d.neg {
+		return "-"
+	}
+	return ""
+}
+
 // text is the form that Value.Exact has.
 func (d decimal) text() string {
-	sign := ""
-	if d.neg {
-		sign = "-"
-	}
-	return sign + "." + d.digits + "e" + strconv.FormatInt(d.exp, 10)
+	return d.sign() + "." + d.digits + "e" + strconv.FormatInt(d.exp, 10)
 }
 
 func (d decimal) compare(o decimal) int {
@@ -74,9 +77,11 @@ func (d decimal) compare(o decimal) int {
 	return s * cmp.Or(cmp.Compare(d.exp, o.exp), strings.Compare(d.digits, o.digits))
 }
 
+// held is how many digits of a decimal number a float64 surely holds.
+const held = 15
+
 // exact is the text of a number that f is only near to, else "". So many digits as a float64 holds, and those that it is written with, are f.
 func exact(b []byte, f float64) string {
-	const held = 15
 	if len(b) <= held && f != 0 && !math.IsInf(f, 0) || math.IsNaN(f) {
 		return ""
 	}
@@ -109,12 +114,34 @@ func (n Value) decimal() decimal {
 	return decimalOf(n.Float)
 }
 
+// IsShort says that a number has no more digits than a float64 surely holds.
+func (n Value) IsShort() bool { return len(n.decimal().digits) <= held }
+
+// Text is the one way in which a number is written.
+func (n Value) Text() string {
+	switch d := n.decimal(); {
+	case n.IsInt:
+		return strconv.FormatInt(n.Int, 10)
+	case n.Exact == "":
+		return strconv.FormatFloat(n.Float+0, 'g', -1, 64)
+	case d.exp >= int64(len(d.digits)) && d.exp <= 60:
+		return d.sign() + d.digits + strings.Repeat("0", int(d.exp)-len(d.digits))
+	case d.exp > 0 && d.exp < int64(len(d.digits)):
+		return d.sign() + d.digits[:d.exp] + "." + d.digits[d.exp:]
+	default:
+		return d.text()
+	}
+}
+
 // Rat is a number as it is written; nil where it is infinite, NaN, or has more than 1,000 digits.
 func (n Value) Rat() *big.Rat {
 	if n.IsNaN() {
 		return nil
 	}
 	d := n.decimal()
+	if d.digits == "" {
+		return new(big.Rat)
+	}
 	if d.exp > 1000 || d.exp-int64(len(d.digits)) < -1000 {
 		return nil
 	}

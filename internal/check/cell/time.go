@@ -67,7 +67,8 @@ func (s *Spec) time(b []byte) (n int64, ns uint32, ok bool) {
 		n, ok = ParseDate(b)
 	case Time:
 		if len(b) >= 8 {
-			return parseClock(b)
+			n, ns, ok = parseClock(b)
+			return inDay(n), ns, ok
 		}
 	case Datetime:
 		return ParseDatetime(b)
@@ -78,6 +79,9 @@ func (s *Spec) time(b []byte) (n int64, ns uint32, ok bool) {
 	}
 	return n, 0, ok
 }
+
+// inDay is the second of its day at which a clock is in UTC.
+func inDay(sec int64) int64 { return sec - floorDiv(sec, daySeconds)*daySeconds }
 
 // parseYear reads YYYY, or -YYYY.
 func parseYear(b []byte) (int64, bool) {
@@ -116,7 +120,7 @@ func (s *Spec) laidOut(b []byte) (n int64, ns uint32, ok bool) {
 	case Date:
 		return day, 0, ok
 	case Time:
-		return sec - ahead, ns, ok
+		return inDay(sec - ahead), ns, ok
 	}
 	return day*daySeconds + sec - ahead, ns, ok
 }

@@ -74,5 +74,8 @@ func (g Glob) Match(path string) bool { return g.re == nil || g.re.MatchString(p
 // String is the pattern.
 func (g Glob) String() string { return g.text }
 
+// Literal says that a pattern is the name of one file.
+func (g Glob) Literal() bool { return g.re != nil && !strings.ContainsAny(g.text, "*?[{") }
+
 // Everything says that no pattern was given: each path matches.
 func (g Glob) Everything() bool { return g.re == nil }

@@ -239,6 +239,9 @@ func (c *cursor) takeFloats(lo, hi, k int, absent []bool) error {
 	v := c.values()
 	if c.leaf.kind == parquet.Float {
 		list := v.Float()
+		if c.leaf.short {
+			return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return shortest(list[i]) })
+		}
 		return spread(c, &c.floats, lo, hi, k, len(list), absent, func(i int) float64 { return float64(list[i]) })
 	}
 	list := v.Double()

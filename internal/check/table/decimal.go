@@ -89,6 +89,18 @@ func appendUUID(b, u []byte) []byte {
 	return b
 }
 
+// shortest is the number that the shortest text which stands for f is: 0.1 of the float next to 0.1.
+func shortest(f float32) float64 {
+	const whole = 1 << 24 // up to here these are exact
+	g := float64(f)
+	if g == math.Trunc(g) && math.Abs(g) < whole || math.IsNaN(g) || math.IsInf(g, 0) {
+		return g
+	}
+	var b [32]byte
+	g, _ = strconv.ParseFloat(string(strconv.AppendFloat(b[:0], g, 'g', -1, 32)), 64)
+	return g
+}
+
 // half is a floating point number of 16 bits (IEEE 754 binary16).
 func half(h uint16) float64 {
 	mant, exp := float64(h&0x3ff), int(h>>10&0x1f)

@@ -57,6 +57,9 @@ func openJSONL(text io.Reader, o Options) (Reader, error) {
 			break
 		}
 	}
+	if len(o.Names) > 0 && o.Wanted != nil && !o.Strict { // a row costs as much as there are labels
+		r.only(o.Wanted)
+	}
 	r.first = len(r.labels)
 	for _, n := range o.Names { // a key may be missing from all the first rows
 		r.label(n)
@@ -104,6 +107,17 @@ func allKeys(text io.Reader, o Options) ([]string, error) {
 		r.label(n)
 	}
 	return r.labels, nil
+}
+
+// only forgets labels that nobody asks about.
+func (r *jsonReader) only(wanted func(string) bool) {
+	all := r.labels
+	r.labels, r.index = nil, map[string]int{}
+	for _, l := range all {
+		if wanted(l) {
+			r.label(l)
+		}
+	}
 }
 
 func (r *jsonReader) label(name string) {

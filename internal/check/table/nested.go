@@ -331,7 +331,7 @@ func (c *nestedCursor) leaf(l *leafColumn, v *parquet.Value) {
 	case l.as == Datetime:
 		quoted(moment(n, ns), datetimeLayout)
 	case l.kind == parquet.Float:
-		c.float(float64(v.Float()))
+		c.float(shortest(v.Float()))
 	case l.kind == parquet.Double:
 		c.float(v.Double())
 	case l.null:

@@ -33,6 +33,7 @@ type leafColumn struct {
 	signed bool
 	uuid   bool // sixteen bytes
 	half   bool // a floating point number of two bytes
+	short  bool // a number of four bytes is the one that it is written as
 	null   bool // it has no values, whatever its pages are made of
 }
 
@@ -98,8 +99,10 @@ func openParquet(src Source, o Options) (_ Reader, err error) {
 	}
 	r.halves()
 	for i, l := range r.leaf {
-		if o.Decimals && l != nil && l.dec >= 0 {
-			l.as, r.kinds[i] = Decimal, Decimal
+		if o.Decimals && l != nil {
+			if l.short = true; l.dec >= 0 {
+				l.as, r.kinds[i] = Decimal, Decimal
+			}
 		}
 	}
 	return r, r.plausible()

@@ -142,14 +142,14 @@ func (d *byteDecoder) Transform(dst, src []byte, _ bool) (nDst, nSrc int, err er
 }
 
 func sniffCompression(src Source) string {
-	head := make([]byte, 4)
+	head := make([]byte, 10)
 	n, _ := src.ReadAt(head, 0)
 	switch head = head[:n]; {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
 		return "gzip"
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		return "zstd"
-	case bytes.HasPrefix(head, []byte("BZh")):
+	case len(head) == 10 && bytes.HasPrefix(head, []byte("BZh")) && (string(head[4:]) == "1AY&SY" || string(head[4:]) == "\x17rE8P\x90"): // the begin of a block, or of the end
 		return "bzip2"
 	}
 	return ""
