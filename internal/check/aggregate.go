@@ -66,9 +66,9 @@ func (w *worker) aggregate(i int, b *table.Batch) {
 		st.classes = map[string]int64{}
 	}
 	for r := range b.Rows {
-		v, n, ok := w.read(ru, col, r)
+		v, n, state := w.read(ru, col, r)
 		switch {
-		case !ok:
+		case state != isValue:
 		case a.Kind == contract.Freshness:
 			if !st.any || st.newest.Less(n) {
 				st.any, st.newest = true, n
@@ -112,28 +112,24 @@ func (w *worker) className(ru *rule, v []byte, n cell.Value) []byte {
 	return w.lit
 }
 
-// read is a value's text and what it compares as; ok is false for a null and for one that is not of the type.
-func (w *worker) read(ru *rule, col *table.Column, r int) (v []byte, n cell.Value, ok bool) {
+// read is a value's text, what it compares as, and what it is good for.
+func (w *worker) read(ru *rule, col *table.Column, r int) (v []byte, n cell.Value, state valueState) {
 	if col.IsAbsent(r) {
-		return nil, n, false
+		return nil, n, isNull
 	}
-	if col.Kind == table.Text {
-		v = col.Text(r)
-		if ru.isNull(col, table.Text, r, v) {
-			return nil, n, false
-		}
+	kind, ok := col.KindAt(r), false
+	switch v, w.lit = col.Literal(kind, r, w.lit); {
+	case ru.isNull(col, kind, r, v):
+		return nil, n, isNull
+	case kind == table.Text:
 		n, ok = ru.Spec.Parse(v)
-		return v, n, ok
+	default:
+		n, ok = fits(ru, col, kind, r, v)
 	}
-	kind := col.Kind
-	if kind == table.Mixed {
-		kind = col.KindAt(r)
+	if !ok {
+		state = isWrong
 	}
-	if v, w.lit = col.Literal(kind, r, w.lit); ru.isNull(col, kind, r, v) {
-		return nil, n, false
-	}
-	n, ok = fits(ru, col, kind, r, v)
-	return v, n, ok
+	return v, n, state
 }
 
 // judge decides once all rows were seen.

@@ -105,10 +105,8 @@ func (p *filePass) belongs(o *object, e Entry) bool {
 	if p.one == o {
 		return true
 	}
-	if o.Files.Everything() {
-		if p.r.in.Single {
-			return strings.TrimSuffix(path.Base(e.Path), path.Ext(e.Path)) == o.Name
-		}
+	if o.Files.Everything() && p.r.in.Single {
+		return strings.TrimSuffix(path.Base(e.Path), path.Ext(e.Path)) == o.Name
 	}
 	return isPart(o.Object, e.Path)
 }

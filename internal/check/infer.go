@@ -210,14 +210,11 @@ func (f *inferring) read(t *inferred, e Entry) error {
 
 // take narrows the guess by a value.
 func (c *inferredColumn) take(col *table.Column, r int) {
-	kind := col.Kind
 	if col.IsAbsent(r) {
 		c.nulls++
 		return
 	}
-	if kind == table.Mixed {
-		kind = col.KindAt(r)
-	}
+	kind := col.KindAt(r)
 	v, _ := col.Literal(kind, r, nil)
 	if kind == table.Text && len(v) == 0 {
 		c.nulls++

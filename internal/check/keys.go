@@ -180,18 +180,13 @@ const (
 // canonical appends a value in a form that is the same for values that are: 1, 01 and +1 of a column of integers.
 func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]byte, valueState) {
 	ru := w.p.columns[column]
-	if col.IsAbsent(r) {
+	v, n, state := w.read(ru, col, r)
+	switch {
+	case state == isNull:
 		return append(dst, 0), isNull
+	case ru.Spec.Type == cell.Number && n.IsNaN(): // which is not the same as any other
+		state = isWrong
 	}
-	kind := col.Kind
-	if kind == table.Mixed {
-		kind = col.KindAt(r)
-	}
-	var v []byte
-	if v, w.lit = col.Literal(kind, r, w.lit); ru.isNull(col, kind, r, v) {
-		return append(dst, 0), isNull
-	}
-	n, state := w.number(ru, col, kind, r, v)
 	switch t := ru.Spec.Type; {
 	case state == isValue && n.Nano > 0:
 		dst = binary.LittleEndian.AppendUint64(append(dst, 'n'), uint64(n.Int))
@@ -212,20 +207,6 @@ func (w *worker) canonical(dst []byte, column int, col *table.Column, r int) ([]
 	return append(dst, v...), state
 }
 
-// number is what a value compares as, and whether it is of its type.
-func (w *worker) number(ru *rule, col *table.Column, kind table.Kind, r int, v []byte) (n cell.Value, state valueState) {
-	ok := false
-	if kind == table.Text {
-		n, ok = ru.Spec.Parse(v)
-	} else {
-		n, ok = fits(ru, col, kind, r, v)
-	}
-	if !ok || ru.Spec.Type == cell.Number && n.IsNaN() { // NaN is not the same as any other
-		state = isWrong
-	}
-	return n, state
-}
-
 // shownKey is a key for messages.
 func (w *worker) shownKey(cols []*table.Column, r int) []byte {
 	w.shown = w.shown[:0]
@@ -236,18 +217,9 @@ func (w *worker) shownKey(cols []*table.Column, r int) []byte {
 		if len(w.shown) > shownValue {
 			break
 		}
-		kind := col.Kind
-		if kind == table.Mixed {
-			kind = col.KindAt(r)
-		}
-		switch kind {
-		case table.Text, table.String, table.JSON:
-			w.shown = append(w.shown, col.Text(r)...)
-		default:
-			var v []byte
-			v, w.lit = col.Literal(kind, r, w.lit)
-			w.shown = append(w.shown, v...)
-		}
+		var v []byte
+		v, w.lit = col.Literal(col.KindAt(r), r, w.lit)
+		w.shown = append(w.shown, v...)
 	}
 	return w.shown
 }

@@ -22,6 +22,7 @@ type rowRule struct {
 	slot    int
 	program *vm.Program
 	columns []int // of the contract, that the expression uses
+	keyed   bool  // it uses row
 	whole   bool  // it uses row by itself, so all columns
 }
 
@@ -112,7 +113,7 @@ func (r *run) newRowRule(o *object, s *state, slot int) (*rowRule, error) {
 	if err != nil {
 		return nil, &RuleError{r.in.Contract.File, s, err}
 	}
-	e := &rowRule{state: s, slot: slot, program: program, whole: whole}
+	e := &rowRule{state: s, slot: slot, program: program, keyed: whole || len(keyed) > 0, whole: whole}
 	for i, n := range names {
 		if whole || slices.Contains(used, n) || slices.Contains(keyed, n) {
 			e.columns = append(e.columns, i)
@@ -153,7 +154,9 @@ func (w *worker) rows(e *rowRule, b *table.Batch) {
 			ru := w.p.columns[i]
 			v := w.dynamic(ru, cols[j], r)
 			w.row.env[ru.Name] = v
-			w.row.row[ru.Name] = v
+			if e.keyed {
+				w.row.row[ru.Name] = v
+			}
 		}
 		w.row.env["row"] = w.row.row
 		out, err := w.row.vm.Run(e.program, w.row.env)
@@ -191,8 +194,8 @@ func (w *worker) values(e *rowRule) []byte {
 
 // dynamic is a value as an expression sees it: nil, int, float64, bool, string, time.Time; one that is not of its type is nil.
 func (w *worker) dynamic(ru *rule, col *table.Column, r int) any {
-	v, n, ok := w.read(ru, col, r)
-	if !ok {
+	v, n, state := w.read(ru, col, r)
+	if state != isValue {
 		return nil
 	}
 	switch ru.Spec.Type {

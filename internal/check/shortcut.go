@@ -92,9 +92,6 @@ func (s *shortcut) right(v []byte) bool {
 	return ok && err == nil
 }
 
-// heldDigits is how long the text of a number may be that a float64 surely holds; one that was rounded onto a bound may be beyond it.
-const heldDigits = 15
-
 // passes says that the text of a value is surely right.
 func (ru *rule) passes(v []byte) bool {
 	switch ru.test {
@@ -103,7 +100,11 @@ func (ru *rule) passes(v []byte) bool {
 		return kind == cell.IsInt && n >= ru.lo && n <= ru.hi
 	case quickFloat:
 		f, ok := cell.ParseFloat(v)
-		return ok && (f > ru.flo && f < ru.fhi || f >= ru.flo && f <= ru.fhi && len(v) <= heldDigits && (f != 0 || bytes.IndexByte(v, 'e')&bytes.IndexByte(v, 'E') < 0))
+		if !ok || f > ru.flo && f < ru.fhi {
+			return ok
+		}
+		rounded := len(v) > cell.Held || f == 0 && bytes.ContainsAny(v, "eE") // onto a bound, which it may be beyond
+		return f >= ru.flo && f <= ru.fhi && !rounded
 	case quickDate:
 		return cell.IsDate(v)
 	case quickParse:

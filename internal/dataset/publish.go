@@ -112,31 +112,29 @@ func (b *builder) leaf(ctx context.Context, l leaf) error {
 	}
 	slot := slots(l.entries)
 	kept := b.p.r.keeps(b.v.Dataset, KeepAsSet)
-	dones := make([]func(transfer.Placement), len(send))
-	for n, i := range send {
-		e := &l.entries[i]
-		dones[n] = func(pl transfer.Placement) { b.placed(bl, e, slot[i], pl) }
-		if !kept {
-			dones[n] = b.fromWork(e, dones[n])
+	if !kept { // all of them, before the first is read: one may have the bytes of another
+		for _, i := range send {
+			b.p.work.expect(l.entries[i].Digest, b.workFile(&l.entries[i]))
 		}
 	}
-	for n, i := range send {
+	for _, i := range send {
 		e := &l.entries[i]
-		if err := b.up.File(remote.File{Digest: e.Digest, Size: e.Size}, dones[n]); err != nil {
+		done := func(pl transfer.Placement) {
+			if !kept {
+				b.p.work.drop(e.Digest, b.workFile(e))
+			}
+			b.placed(bl, e, slot[i], pl)
+		}
+		if err := b.up.File(remote.File{Digest: e.Digest, Size: e.Size}, done); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fromWork lets the bytes of a file that goes up come from the workspace, where the cache does not keep them.
-func (b *builder) fromWork(e *index.Entry, done func(transfer.Placement)) func(transfer.Placement) {
-	f := workFile{b.p.r.entryPath(b.v.Dataset, e.Path), e.Size}
-	b.p.work.expect(e.Digest, f)
-	return func(pl transfer.Placement) {
-		b.p.work.drop(e.Digest, f)
-		done(pl)
-	}
+// workFile is where the workspace has an entry, for bytes that the cache does not keep.
+func (b *builder) workFile(e *index.Entry) workFile {
+	return workFile{b.p.r.entryPath(b.v.Dataset, e.Path), e.Size}
 }
 
 // plan finds where the files of a leaf are on the remote; send are the entries that are not there.

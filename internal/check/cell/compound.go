@@ -10,12 +10,18 @@ import (
 // itemTypes are those of the items of a list.
 var itemTypes = []Type{String, Integer, Number, Boolean, Date, Time, Datetime}
 
-// list reads items with a delimiter between them, each of the one type; or an array of JSON, whose numbers and truth values have their type already.
-func (s *Spec) list(b []byte) bool {
-	item := Spec{Type: String}
-	if s.ItemType != "" {
-		item.Type, _ = TypeOf(s.ItemType)
+// item is what the items of a list are read as.
+func (s *Spec) item() *Spec {
+	if s.ItemType == "" {
+		return &Spec{Type: String}
 	}
+	t, _ := TypeOf(s.ItemType)
+	return &Spec{Type: t}
+}
+
+// list reads items with a delimiter between them.
+func (s *Spec) list(b []byte) bool {
+	item := s.item()
 	delimiter := s.Delimiter
 	if delimiter == "" {
 		delimiter = ","
@@ -30,10 +36,7 @@ func (s *Spec) list(b []byte) bool {
 
 // IsList says that an array of JSON is a list, whose numbers and truth values have their type already.
 func (s *Spec) IsList(b []byte) bool {
-	item := Spec{Type: String}
-	if s.ItemType != "" {
-		item.Type, _ = TypeOf(s.ItemType)
-	}
+	item := s.item()
 	var items []json.RawMessage
 	if b = trim(b); len(b) == 0 || b[0] != '[' || json.Unmarshal(b, &items) != nil {
 		return false

@@ -77,19 +77,23 @@ func (d decimal) compare(o decimal) int {
 	return s * cmp.Or(cmp.Compare(d.exp, o.exp), strings.Compare(d.digits, o.digits))
 }
 
-// held is how many digits of a decimal number a float64 surely holds.
-const held = 15
+// Held is how many digits of a decimal number a float64 surely holds.
+const Held = 15
 
 // exact is the text of a number that f is only near to, else "". So many digits as a float64 holds, and those that it is written with, are f.
 func exact(b []byte, f float64) string {
-	if len(b) <= held && f != 0 && !math.IsInf(f, 0) || math.IsNaN(f) {
+	if len(b) <= Held && f != 0 && !math.IsInf(f, 0) || math.IsNaN(f) {
 		return ""
 	}
 	if digit := b[len(b)-1]; digit > '9' { // INF
 		return ""
 	}
+	var shortest [32]byte
+	if a := math.Abs(f); a > 1e-5 && a < 1e21 && bytes.Equal(b, strconv.AppendFloat(shortest[:0], f, 'f', -1, 64)) { // as most programs write it
+		return ""
+	}
 	d := parseDecimal(b)
-	if len(d.digits) <= held && !math.IsInf(f, 0) && (f != 0 || d.digits == "") || d == decimalOf(f) {
+	if len(d.digits) <= Held && !math.IsInf(f, 0) && (f != 0 || d.digits == "") || d == decimalOf(f) {
 		return ""
 	}
 	return d.text()
@@ -115,15 +119,17 @@ func (n Value) decimal() decimal {
 }
 
 // IsShort says that a number has no more digits than a float64 surely holds.
-func (n Value) IsShort() bool { return len(n.decimal().digits) <= held }
+func (n Value) IsShort() bool { return len(n.decimal().digits) <= Held }
 
 // Text is the one way in which a number is written.
 func (n Value) Text() string {
-	switch d := n.decimal(); {
+	switch {
 	case n.IsInt:
 		return strconv.FormatInt(n.Int, 10)
 	case n.Exact == "":
 		return strconv.FormatFloat(n.Float+0, 'g', -1, 64)
+	}
+	switch d := n.decimal(); {
 	case d.exp >= int64(len(d.digits)) && d.exp <= 60:
 		return d.sign() + d.digits + strings.Repeat("0", int(d.exp)-len(d.digits))
 	case d.exp > 0 && d.exp < int64(len(d.digits)):

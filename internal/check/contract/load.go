@@ -83,7 +83,7 @@ func Load(file string, b []byte) (*Contract, error) {
 		return nil, err
 	}
 	l := &loader{c: &Contract{File: file}, root: n, keys: map[string]bool{}, made: map[*node]*Column{}, options: map[*node]bool{},
-		logical: map[*Object]map[string]*Column{}, physical: map[*Object]map[string]*Column{}}
+		logical: map[*Object]map[string]*Column{}}
 	switch {
 	case n.kind != 'm':
 		l.fail(n, "a contract is a mapping with keys")
@@ -114,7 +114,7 @@ type loader struct {
 
 	options map[*node]bool // the custom properties that were read
 
-	logical, physical map[*Object]map[string]*Column // by the names of the contract, and of the data
+	logical map[*Object]map[string]*Column // by the names of the contract
 }
 
 func (l *loader) fail(n *node, format string, args ...any) {

@@ -185,21 +185,21 @@ var logicalTypes = map[string]cell.Type{"": cell.Any, "string": cell.String, "da
 // take takes a column in, if its names are new.
 func (l *loader) take(o *Object, c *Column, n *node) bool {
 	if l.logical[o] == nil {
-		l.logical[o], l.physical[o] = map[string]*Column{}, map[string]*Column{}
+		l.logical[o] = map[string]*Column{}
 	}
 	name := c.Logical
 	if name == "" {
 		name = c.Name
 	}
 	switch {
-	case l.physical[o][c.Name] != nil:
+	case o.Column(c.Name) != nil:
 		l.fail(n, "the column %q stands here twice", c.Name)
 		return false
 	case l.logical[o][name] != nil:
 		l.fail(n, "the column %q stands here twice", name)
 		return false
 	}
-	l.physical[o][c.Name], l.logical[o][name], l.made[n] = c, c, c
+	l.logical[o][name], l.made[n] = c, c
 	o.Columns = append(o.Columns, c)
 	return true
 }

@@ -114,7 +114,7 @@ func (l *loader) find(o *Object, name string) *Column {
 	if c := l.logical[o][name]; c != nil {
 		return c
 	}
-	return l.physical[o][name]
+	return o.Column(name)
 }
 
 // columns are the columns that a check needs, by the names of the data.

@@ -61,10 +61,7 @@ func (c *column) canonical(dst []byte, col *table.Column, r int) []byte {
 	if col.IsAbsent(r) {
 		return append(dst, markNone)
 	}
-	kind := col.Kind
-	if kind == table.Mixed {
-		kind = col.KindAt(r)
-	}
+	kind := col.KindAt(r)
 	switch kind {
 	case table.Text, table.String:
 		return c.text(dst, col.Text(r), kind)

@@ -46,10 +46,7 @@ func (d *diff) kept(col *table.Column, r int, left *int) *string {
 	if col.IsAbsent(r) {
 		return nil
 	}
-	kind := col.Kind
-	if kind == table.Mixed {
-		kind = col.KindAt(r)
-	}
+	kind := col.KindAt(r)
 	v, _ := col.Literal(kind, r, nil)
 	most := keptValue
 	if *left < most {

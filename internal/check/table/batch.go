@@ -146,8 +146,13 @@ func cut(b []byte) string {
 	return string(b)
 }
 
-// KindAt is the kind of value r of a Mixed column.
-func (c *Column) KindAt(r int) Kind { return c.Kinds[r*c.stride+c.at] }
+// KindAt is the kind of value r, which is that of the column, or in a Mixed one of its own.
+func (c *Column) KindAt(r int) Kind {
+	if c.Kind != Mixed {
+		return c.Kind
+	}
+	return c.Kinds[r*c.stride+c.at]
+}
 
 // Literal is the text of value r, which is there and of the kind; scratch is buf, or what it became. What is not stored as text is written as CSV would have it.
 func (c *Column) Literal(kind Kind, r int, buf []byte) (v, scratch []byte) {
