@@ -307,7 +307,7 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 	ints, floats := ru.quick(col)
 	lo, hi := ru.ticks(col)
 	texts := col.Kind == table.String && ru.test == quickText
-	decimals := col.Kind == table.Decimal && (ru.test == quickInt || ru.test == quickFloat)
+	numerals := (col.Kind == table.Decimal || col.Kind == table.Mixed) && (ru.test == quickInt || ru.test == quickFloat)
 	for r := range b.Rows {
 		switch {
 		case col.IsAbsent(r):
@@ -315,12 +315,15 @@ func (w *worker) typed(ru *rule, b *table.Batch, col *table.Column) {
 				w.null(ru, b, r, nil)
 			}
 			continue
-		case ints && col.Ints[r] >= lo && col.Ints[r] <= hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)), decimals && ru.passes(col.Text(r)):
+		case ints && col.Ints[r] >= lo && col.Ints[r] <= hi, floats && col.Floats[r] >= ru.flo && col.Floats[r] <= ru.fhi, texts && ru.short.right(col.Text(r)), numerals && isNumeral(col.KindAt(r)) && ru.passes(col.Text(r)):
 			continue
 		}
 		w.typedValue(ru, b, col, r)
 	}
 }
+
+// isNumeral says that values of a kind are numbers that stand there as text.
+func isNumeral(k table.Kind) bool { return k == table.Decimal || k == table.Int || k == table.Float }
 
 // ticks are the bounds of the rule in those of a column.
 func (ru *rule) ticks(col *table.Column) (lo, hi int64) {
@@ -388,10 +391,7 @@ func (ru *rule) quick(col *table.Column) (ints, floats bool) {
 }
 
 func (w *worker) typedValue(ru *rule, b *table.Batch, col *table.Column, r int) {
-	kind := col.Kind
-	if kind == table.Mixed {
-		kind = col.KindAt(r)
-	}
+	kind := col.KindAt(r)
 	var v []byte
 	v, w.buf = col.Literal(kind, r, w.buf)
 	n, ok := fits(ru, col, kind, r, v)
